@@ -1,0 +1,79 @@
+/**
+ * Every error a user can meet, by a stable code. An error says what was expected, what came and what to do next;
+ * docs/errors.md lists the same codes, and a test proves that the two agree.
+ */
+export const errorCatalogue = {
+  FILE_MISSING: "A file or folder that was named does not exist.",
+  FILE_NOT_READABLE: "A file exists but cannot be read.",
+  FILE_NOT_WRITABLE: "A file or folder cannot be written where it was asked for.",
+  DISK_FULL: "The disk or the quota is full; what was there before is unchanged.",
+  SAFETENSORS_CORRUPT: "A safetensors file is truncated, damaged or of an unknown form.",
+  CHECKPOINT_INDEX_CORRUPT: "The index of a sharded checkpoint is damaged or points outside its folder.",
+  TENSOR_MISSING: "A checkpoint has no tensor of that name.",
+  TENSOR_DTYPE: "A tensor's element type does not fit its use.",
+  TENSOR_OVERFLOW: "A value is too large for the element type it should be converted to.",
+  MODEL_FOLDER_INCOMPLETE: "A model folder lacks its config.json or its weights.",
+  MODEL_CONFIG_CORRUPT: "A model's config.json is not a JSON object.",
+  TOKENIZER_MISSING: "A model folder has no tokenizer that can be read.",
+  TOKENIZER_CORRUPT: "A tokenizer file is damaged or of an unknown form.",
+  TOKENIZER_WINDOW: "A window length or stride leaves no place for the text.",
+  HUB_NAME: "A model's name is neither a folder nor a name on the hub.",
+  HUB_OFFLINE: "The model is not in the local cache and the hub may not be asked.",
+  HUB_UNREACHABLE: "The hub, or the network, did not answer.",
+  HUB_NOT_FOUND: "The hub has no such model, revision or file.",
+  HUB_UNAUTHORIZED: "The hub wants a token, or the token is not valid.",
+  HUB_FORBIDDEN: "The hub refuses this model to this token (a licence to accept, or a private model).",
+  HUB_CHECKSUM: "A downloaded file does not have the checksum the hub promised.",
+  HUB_NO_WEIGHTS: "The model on the hub has no weights in safetensors form.",
+  RECIPE_SYNTAX: "A recipe is not a YAML mapping: correct the line that the error names.",
+  RECIPE_UNKNOWN_KEY: "A recipe or an override has a key that does not exist: take the nearest match, or see docs/recipes.md.",
+  RECIPE_VALUE: "A recipe's value is missing, or of the wrong type or range: correct it as the error says.",
+  RECIPE_CONTRADICTION: "Two settings of a recipe exclude each other: change the one that the error names.",
+  OVERRIDE_SYNTAX: "An override on the command line is not of the form key=value.",
+  CHECKPOINT_NOT_FOUND: "There is no whole checkpoint to resume from: name another folder, or train without resume_from_checkpoint.",
+  CHECKPOINT_INCOMPLETE: "The checkpoint that was named lacks a file, or a file is shorter than it was written: resume from another one.",
+  OUTPUT_IN_USE: "The output folder already holds a run: resume it, choose another output_dir, or allow overwriting it.",
+  METRIC_UNKNOWN: "The metric that should choose the best model is not among those that the evaluation gives.",
+  LOSS_NOT_FINITE: "The loss or the gradient became NaN or infinite: lower the learning rate or warm up longer, and resume from the last checkpoint.",
+  USAGE: "The command line could not be understood: see lectern VERB --help.",
+} as const;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export interface ErrorDetail {
+  /** One sentence: what is wrong, with the name of the thing. */
+  message: string;
+  expected?: string;
+  received?: string;
+  /** The next thing the person can do. */
+  next?: string;
+}
+
+/** A user's mistake (bad file, bad recipe, bad data): printed without a stack, exit code 1. */
+export class LecternError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: ErrorDetail;
+
+  constructor(code: ErrorCode, detail: ErrorDetail, options?: { cause?: unknown }) {
+    super(render(detail), options);
+    this.name = "LecternError";
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** A mistake of ours: the message starts with `internal:` and asks for a report. */
+export class InternalError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(`internal: ${message}`, options);
+    this.name = "InternalError";
+  }
+}
+
+function render(detail: ErrorDetail): string {
+  const lines = [detail.message];
+  if (detail.expected !== undefined) lines.push(`  expected: ${detail.expected}`);
+  if (detail.received !== undefined) lines.push(`  received: ${detail.received}`);
+  if (detail.next !== undefined) lines.push(`  next: ${detail.next}`);
+  return lines.join("\n");
+}
