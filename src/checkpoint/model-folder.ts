@@ -1,0 +1,153 @@
+/**
+ * Model folders in the form that transformers reads and writes: config.json, model.safetensors (or shards and their index) and the
+ * tokenizer's files. Saving keeps the previous model whole until the new one is; opening completes what a killed save had committed to.
+ */
+import { existsSync, statSync } from "node:fs";
+import { chmod, copyFile, readdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { LecternError } from "../errors.js";
+import { recoverFolder, writeFilesAtomic, writeFolderAtomic } from "./atomic.js";
+import { readingError } from "./file-system-errors.js";
+import { openSafetensors, type WeightSource } from "./safetensors-read.js";
+import type { TensorData } from "./safetensors-write.js";
+import { indexFileName, openSharded, singleFileName, writeWeights } from "./sharded.js";
+
+export interface ModelFolder {
+  folder: string;
+  config: Record<string, unknown>;
+  weights: WeightSource;
+}
+
+/** What a saved model is made of. */
+export interface ModelContents {
+  config: Record<string, unknown>;
+  tensors: Iterable<TensorData>;
+  /** Files copied as they are: `Tokenizer.files`, a licence. */
+  files?: readonly { name: string; path: string }[];
+  /** Weights larger than this are cut into several files. */
+  maxShardBytes?: number;
+}
+
+/**
+ * Opens a model folder. Close its `weights` when done.
+ * @throws LecternError FILE_MISSING, MODEL_FOLDER_INCOMPLETE, MODEL_CONFIG_CORRUPT, SAFETENSORS_CORRUPT, CHECKPOINT_INDEX_CORRUPT
+ * @example
+ * const { config, weights } = await openModelFolder("starter/minilm-l6");
+ * const table = weights.readFloat32("embeddings.word_embeddings.weight");
+ * weights.close();
+ */
+export async function openModelFolder(folder: string): Promise<ModelFolder> {
+  await recoverFolder(folder);
+  const config = await readModelConfig(folder);
+  const single = path.join(folder, singleFileName);
+  if (existsSync(single)) return { folder, config, weights: openSafetensors(single) };
+  const index = path.join(folder, indexFileName);
+  if (existsSync(index)) return { folder, config, weights: openSharded(index) };
+  throw await withoutWeights(folder);
+}
+
+/**
+ * The config.json of a model folder.
+ * @throws LecternError FILE_MISSING, MODEL_FOLDER_INCOMPLETE, MODEL_CONFIG_CORRUPT
+ */
+export async function readModelConfig(folder: string): Promise<Record<string, unknown>> {
+  const file = path.join(folder, "config.json");
+  if (!existsSync(file)) throw withoutConfig(folder);
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw readingError(error, file, "a model's configuration");
+  }
+  return parseConfig(file, text);
+}
+
+/**
+ * Saves a model. A folder that does not exist appears whole; one that exists (a training run's root) keeps its other files.
+ * A kill at any moment leaves the previous model or the new one, each complete.
+ * @throws LecternError DISK_FULL, FILE_NOT_WRITABLE; the previous model is then unchanged
+ */
+export async function saveModelFolder(folder: string, contents: ModelContents): Promise<void> {
+  if (!existsSync(folder)) {
+    await writeFolderAtomic(folder, async (temporary) => {
+      await writeModelFiles(temporary, contents);
+    });
+    return;
+  }
+  const before = (await readdir(folder)).filter((name) => name === indexFileName || name === singleFileName || isShardName(name));
+  // The old weights that the new ones will not overwrite go with them: which these are is known once the new are written.
+  await writeFilesAtomic(
+    folder,
+    (temporary) => writeModelFiles(temporary, contents),
+    (written) => before.filter((name) => !written.includes(name)),
+  );
+}
+
+/**
+ * Writes a model's files into a folder that is made as a whole: a checkpoint that also holds the optimizer's state, for example.
+ * @returns the names of the files written
+ */
+export async function writeModelFiles(folder: string, contents: ModelContents): Promise<string[]> {
+  await writeFile(path.join(folder, "config.json"), `${JSON.stringify(contents.config, null, 2)}\n`);
+  for (const { name, path: from } of contents.files ?? []) await copyPlain(from, path.join(folder, name));
+  const weights = await writeWeights(folder, contents.tensors, { maxShardBytes: contents.maxShardBytes });
+  return ["config.json", ...(contents.files ?? []).map((file) => file.name), ...weights];
+}
+
+/** Copies a file's content, following links, with ordinary permissions whatever the original's. */
+export async function copyPlain(from: string, to: string): Promise<void> {
+  await copyFile(from, to);
+  await chmod(to, 0o644);
+}
+
+/** Whether a file is one part of a sharded checkpoint: model-00001-of-00002.safetensors. */
+export function isShardName(name: string): boolean {
+  return /^model-\d{5}-of-\d{5}\.safetensors$/.test(name);
+}
+
+function parseConfig(file: string, text: string): Record<string, unknown> {
+  let received = text.slice(0, 60);
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (error) {
+    received = error instanceof Error ? error.message : received;
+  }
+  throw new LecternError("MODEL_CONFIG_CORRUPT", {
+    message: `${file} is not a model's configuration.`,
+    expected: "a JSON object",
+    received,
+    next: "Copy or download config.json again.",
+  });
+}
+
+function withoutConfig(folder: string): LecternError {
+  if (!existsSync(folder)) {
+    return new LecternError("FILE_MISSING", {
+      message: `There is no model folder ${folder}.`,
+      next: "Check the path, or give a name on the Hugging Face Hub as ORGANISATION/NAME.",
+    });
+  }
+  if (!statSync(folder).isDirectory()) {
+    return new LecternError("MODEL_FOLDER_INCOMPLETE", {
+      message: `${folder} is not a folder.`,
+      expected: "a folder with config.json, model.safetensors and tokenizer.json",
+      next: `Give the folder that holds the model${folder.endsWith(".safetensors") ? `: ${path.dirname(folder)}` : ""}.`,
+    });
+  }
+  return new LecternError("MODEL_FOLDER_INCOMPLETE", {
+    message: `${folder} is not a model folder: it has no config.json.`,
+    expected: "config.json, model.safetensors and tokenizer.json",
+    next: "Give the folder that holds config.json; of a training run, its root or one of its checkpoint-N folders.",
+  });
+}
+
+async function withoutWeights(folder: string): Promise<LecternError> {
+  const others = (await readdir(folder)).filter((name) => /\.(bin|pt|pth|ckpt|h5|msgpack|gguf|onnx|safetensors)$/.test(name));
+  return new LecternError("MODEL_FOLDER_INCOMPLETE", {
+    message: `${folder} has no weights that can be read.`,
+    expected: `${singleFileName}, or ${indexFileName} and its parts`,
+    received: others.length > 0 ? others.slice(0, 5).join(", ") : "no weights of any form",
+    next: "Use a version of the model in safetensors form. (Pickled weights, .bin or .pt, can run code and are not opened.)",
+  });
+}

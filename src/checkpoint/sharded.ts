@@ -1,0 +1,180 @@
+/**
+ * Checkpoints cut into several safetensors files ("shards") with an index that says which tensor lies in which: the layout of
+ * `model.safetensors.index.json` in Hugging Face folders. An index comes from whoever made the model, so its file names are not trusted: a
+ * shard must lie in the index's own folder (or, in the hub's cache, in the blobs of the same model).
+ */
+import { readFileSync, realpathSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { LecternError } from "../errors.js";
+import { readingError } from "./file-system-errors.js";
+import { findRepeatedKey } from "./json-keys.js";
+import { missingTensor, openSafetensors, type WeightSource } from "./safetensors-read.js";
+import { tensorBytes, writeSafetensors, type TensorData } from "./safetensors-write.js";
+
+/** The name of the weights of a folder that has one file. */
+export const singleFileName = "model.safetensors";
+export const indexFileName = "model.safetensors.index.json";
+/** As Python's `save_pretrained` long did: 5 GB a file. */
+export const defaultShardBytes = 5_000_000_000;
+
+/** Which file each tensor lies in. */
+export interface ShardIndex {
+  weightMap: Map<string, string>;
+  metadata: Record<string, unknown>;
+}
+
+/**
+ * Checks the text of an index.
+ * @param file its name, for the error
+ * @throws LecternError CHECKPOINT_INDEX_CORRUPT
+ */
+export function parseShardIndex(file: string, text: string): ShardIndex {
+  let index: unknown;
+  try {
+    index = JSON.parse(text);
+  } catch (error) {
+    throw indexCorrupt(file, "it is not JSON", "a JSON object", error instanceof Error ? error.message : undefined);
+  }
+  const weightMap = isObject(index) ? index["weight_map"] : undefined;
+  if (!isObject(index) || !isObject(weightMap)) {
+    throw indexCorrupt(file, "it has no weight_map", '{"weight_map": {"tensor": "file"}}', text.slice(0, 60));
+  }
+  const repeated = findRepeatedKey(text, 2);
+  if (repeated !== undefined) throw indexCorrupt(file, `it has the key ${JSON.stringify(repeated)} twice`, "every name once");
+  for (const [tensor, shard] of Object.entries(weightMap)) {
+    if (typeof shard !== "string" || !/^[^/\\:\0]+\.safetensors$/.test(shard)) {
+      throw indexCorrupt(
+        file,
+        `tensor ${JSON.stringify(tensor)} points to what is not a file of this folder`,
+        "the plain name of a .safetensors file",
+        JSON.stringify(shard).slice(0, 120),
+      );
+    }
+  }
+  return { weightMap: new Map(Object.entries(weightMap as Record<string, string>)), metadata: isObject(index["metadata"]) ? index["metadata"] : {} };
+}
+
+/**
+ * Opens a checkpoint of several files. The headers are read and compared with the index; tensors are read when asked for.
+ * @param indexFile the path of a `*.safetensors.index.json`
+ * @throws LecternError FILE_MISSING, CHECKPOINT_INDEX_CORRUPT, SAFETENSORS_CORRUPT
+ */
+export function openSharded(indexFile: string): WeightSource {
+  let text: string;
+  try {
+    text = readFileSync(indexFile, "utf8");
+  } catch (error) {
+    throw readingError(error, indexFile, "the index of a sharded checkpoint");
+  }
+  const { weightMap } = parseShardIndex(indexFile, text);
+  const folder = path.dirname(indexFile);
+  const shards = new Map<string, WeightSource>();
+  const close = (): void => shards.forEach((shard) => shard.close());
+  try {
+    for (const name of new Set(weightMap.values())) {
+      const file = path.join(folder, name);
+      checkInside(indexFile, folder, file);
+      shards.set(name, openSafetensors(file));
+    }
+    const held = new Map([...shards].map(([name, shard]) => [name, new Set(shard.names())]));
+    for (const [tensor, name] of weightMap) {
+      if (!held.get(name)!.has(tensor)) {
+        throw indexCorrupt(indexFile, `tensor ${JSON.stringify(tensor)} is not in the file that it names`, `${tensor} in ${name}`);
+      }
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const shardOf = (tensor: string): WeightSource => {
+    const name = weightMap.get(tensor);
+    if (name === undefined) throw missingTensor(indexFile, tensor, [...weightMap.keys()]);
+    return shards.get(name)!;
+  };
+  return {
+    metadata: Object.assign({}, ...[...shards.values()].map((shard) => shard.metadata)) as Record<string, string>,
+    names: () => [...weightMap.keys()],
+    info: (name) => shardOf(name).info(name),
+    readFloat32: (name, into) => shardOf(name).readFloat32(name, into),
+    readRaw: (name) => shardOf(name).readRaw(name),
+    close,
+  };
+}
+
+/**
+ * Writes weights into a folder: one `model.safetensors`, or, when they are larger than `maxShardBytes`, shards and their index.
+ * The folder should be one that takes its place as a whole (`writeFolderAtomic`, `writeFilesAtomic`).
+ * @returns the names of the files written
+ */
+export async function writeWeights(
+  folder: string,
+  tensors: Iterable<TensorData>,
+  options: { maxShardBytes?: number; metadata?: Record<string, string> } = {},
+): Promise<string[]> {
+  const shards = cut([...tensors], options.maxShardBytes ?? defaultShardBytes);
+  if (shards.length === 1) {
+    await writeSafetensors(path.join(folder, singleFileName), shards[0], options.metadata);
+    return [singleFileName];
+  }
+  const number = (value: number): string => String(value).padStart(5, "0");
+  const names = shards.map((_, i) => `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`);
+  const weightMap: Record<string, string> = {};
+  let totalSize = 0;
+  for (const [i, shard] of shards.entries()) {
+    await writeSafetensors(path.join(folder, names[i]), shard, options.metadata);
+    for (const tensor of shard) {
+      weightMap[tensor.name] = names[i];
+      totalSize += tensorBytes(tensor);
+    }
+  }
+  const sorted = Object.fromEntries(Object.entries(weightMap).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const index = { metadata: { total_size: totalSize }, weight_map: sorted };
+  await writeFile(path.join(folder, indexFileName), `${JSON.stringify(index, null, 2)}\n`);
+  return [...names, indexFileName];
+}
+
+/** Cuts in the order given: a shard is closed when the next tensor would make it too large. */
+function cut(tensors: TensorData[], maxShardBytes: number): TensorData[][] {
+  const shards: TensorData[][] = [[]];
+  let size = 0;
+  for (const tensor of tensors) {
+    const bytes = tensorBytes(tensor);
+    if (size > 0 && size + bytes > maxShardBytes) {
+      shards.push([]);
+      size = 0;
+    }
+    shards.at(-1)!.push(tensor);
+    size += bytes;
+  }
+  return shards;
+}
+
+/** A shard may be a link only to a file of the same folder or, in the hub's cache (snapshots/COMMIT/file → blobs/…), of the same model. */
+function checkInside(indexFile: string, folder: string, file: string): void {
+  let real: string;
+  try {
+    real = realpathSync(file);
+  } catch (error) {
+    throw readingError(error, file, `a part of the checkpoint that ${indexFile} lists`);
+  }
+  const home = realpathSync(folder);
+  const allowed = [home];
+  if (path.basename(path.dirname(home)) === "snapshots") allowed.push(path.join(path.dirname(path.dirname(home)), "blobs"));
+  if (!allowed.includes(path.dirname(real))) {
+    throw indexCorrupt(indexFile, `${path.basename(file)} is a link to a file outside its folder`, `a file in ${home}`, real);
+  }
+}
+
+function indexCorrupt(file: string, problem: string, expected: string, received?: string): LecternError {
+  return new LecternError("CHECKPOINT_INDEX_CORRUPT", {
+    message: `The index ${file} is not valid: ${problem}.`,
+    expected,
+    received,
+    next: "Download or copy the whole model folder again.",
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
