@@ -3,6 +3,7 @@
  * docs/errors.md lists the same codes, and a test proves that the two agree.
  */
 export const errorCatalogue = {
+  NATIVE_LIBRARY_MISSING: "ONNX Runtime has no shared library for this platform, or it is too old.",
   FILE_MISSING: "A file or folder that was named does not exist.",
   FILE_NOT_READABLE: "A file exists but cannot be read.",
   FILE_NOT_WRITABLE: "A file or folder cannot be written where it was asked for.",
@@ -17,6 +18,7 @@ export const errorCatalogue = {
   TOKENIZER_MISSING: "A model folder has no tokenizer that can be read.",
   TOKENIZER_CORRUPT: "A tokenizer file is damaged or of an unknown form.",
   TOKENIZER_WINDOW: "A window length or stride leaves no place for the text.",
+  FOLDER_NOT_EMPTY: "A folder that should be made already holds files.",
   HUB_NAME: "A model's name is neither a folder nor a name on the hub.",
   HUB_OFFLINE: "The model is not in the local cache and the hub may not be asked.",
   HUB_UNREACHABLE: "The hub, or the network, did not answer.",
