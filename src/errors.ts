@@ -3,6 +3,7 @@
  * docs/errors.md lists the same codes, and a test proves that the two agree.
  */
 export const errorCatalogue = {
+  NO_GRADIENT: "A trainable value is reached only through an op that has no gradient.",
   NATIVE_LIBRARY_MISSING: "ONNX Runtime has no shared library for this platform, or it is too old.",
   FILE_MISSING: "A file or folder that was named does not exist.",
   FILE_NOT_READABLE: "A file exists but cannot be read.",

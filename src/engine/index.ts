@@ -1,0 +1,10 @@
+/** The engine on its own (`lectern/engine`): graphs of tensors, their gradients, and the runtime that computes them. */
+export * from "./graph/dimension.js";
+export { Graph } from "./graph/graph.js";
+export { input, type DataType, type TensorType, Value, withScope } from "./graph/value.js";
+export { writeOnnx, type OnnxOptions } from "./graph/onnx-writer.js";
+export { backward, type Seed } from "./autodiff/backward.js";
+export { expandComposites, mergeDuplicates, rewriteGraph } from "./graph/rewrite.js";
+export * from "./ops/index.js";
+export * from "./runtime/runtime.js";
+export { nativeRuntime, type NativeOptions } from "./runtime/native/native-runtime.js";

@@ -1,0 +1,173 @@
+/**
+ * The runtime for Node: ONNX Runtime's C API. Tensors are views of ArrayBuffers, so nothing is copied between JavaScript and
+ * the library; runs happen on another thread and the event loop goes on; all programs share one pool of threads and one arena.
+ */
+import { availableParallelism } from "node:os";
+import type { Graph } from "../../graph/graph.js";
+import { writeOnnx } from "../../graph/onnx-writer.js";
+import type { DataType } from "../../graph/value.js";
+import { onnxDataTypes } from "../../ops/select.js";
+import { bytesPerElement, type CompileOptions, type HostArray, type Memory, type Program, type RunOptions, type Runtime, type Tensor } from "../runtime.js";
+import { type CApi, loadCApi, type Pointer } from "./c-api.js";
+
+export interface NativeOptions {
+  /** Threads that compute; the number of cores by default. Fixed by the first runtime of the process. */
+  readonly threads?: number;
+}
+
+/** The environment of the process: the library allows one, whose thread pool all sessions share. */
+let environment: { api: CApi; env: Pointer; memoryInfo: Pointer; threads: number } | undefined;
+
+function openEnvironment(threads: number) {
+  if (environment !== undefined) return environment;
+  const api = loadCApi();
+  const threading = api.make("CreateThreadingOptions");
+  api.check(api.SetGlobalIntraOpNumThreads(threading, threads));
+  api.check(api.SetGlobalSpinControl(threading, 1));
+  api.check(api.SetGlobalDenormalAsZero(threading));
+  const env = api.make("CreateEnvWithGlobalThreadPools", 3, "lectern", threading);
+  const memoryInfo = api.make("CreateCpuMemoryInfo", 1, 0); // arena allocator, default memory
+  api.check(api.CreateAndRegisterAllocator(env, memoryInfo, null));
+  return (environment = { api, env, memoryInfo, threads });
+}
+
+/** Opens the native runtime. Throws NATIVE_LIBRARY_MISSING where the platform has no library. */
+export function nativeRuntime(options: NativeOptions = {}): Runtime {
+  const { api, env, memoryInfo, threads } = openEnvironment(options.threads ?? availableParallelism());
+  return {
+    name: `onnxruntime ${api.version} (native, ${threads} threads)`,
+    threads,
+    allocate: (byteLength) => new HostMemory(byteLength),
+    tensor: (memory, byteOffset, dtype, shape) => new NativeTensor(api, memoryInfo, (memory as HostMemory).buffer, byteOffset, dtype, shape),
+    compile: async (graph, compileOptions = {}) => new NativeProgram(api, env, graph, compileOptions),
+  };
+}
+
+class HostMemory implements Memory {
+  buffer: ArrayBuffer;
+  constructor(readonly byteLength: number) {
+    this.buffer = new ArrayBuffer(Math.max(byteLength, 8));
+  }
+  release(): void {
+    this.buffer = new ArrayBuffer(0);
+  }
+}
+
+class NativeTensor implements Tensor {
+  readonly data: HostArray;
+  readonly value: Pointer;
+
+  constructor(
+    private readonly api: CApi,
+    memoryInfo: Pointer,
+    buffer: ArrayBuffer,
+    byteOffset: number,
+    readonly dtype: DataType,
+    readonly shape: readonly number[],
+  ) {
+    const count = shape.reduce((product, size) => product * size, 1);
+    const byteLength = count * bytesPerElement[dtype];
+    this.data = hostView(dtype, buffer, byteOffset, count);
+    // A view of no elements has no address: the library is given the start of the buffer and a length of 0.
+    const address = count === 0 ? new Uint8Array(buffer, 0, 8) : this.data;
+    const dimensions = BigInt64Array.from(shape, BigInt);
+    this.value = api.make("CreateTensorWithDataAsOrtValue", memoryInfo, address, byteLength, dimensions, shape.length, onnxDataTypes[dtype]);
+  }
+
+  release(): void {
+    this.api.ReleaseValue(this.value);
+  }
+}
+
+class NativeProgram implements Program {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  private readonly session: Pointer;
+  private readonly profiled: boolean;
+  private readonly name: string;
+
+  constructor(
+    private readonly api: CApi,
+    env: Pointer,
+    graph: Graph,
+    options: CompileOptions,
+  ) {
+    this.name = options.name ?? "graph";
+    this.inputs = graph.inputs.map((value) => value.name!);
+    this.outputs = graph.outputs.map((output) => output.name);
+    this.profiled = options.profilePrefix !== undefined;
+    const sessionOptions = api.make("CreateSessionOptions");
+    try {
+      api.check(api.DisablePerSessionThreads(sessionOptions));
+      api.check(api.DisableMemPattern(sessionOptions)); // with ever-changing shapes its plans pile up
+      api.check(api.SetSessionGraphOptimizationLevel(sessionOptions, 99)); // all
+      api.check(api.AddSessionConfigEntry(sessionOptions, "session.use_env_allocators", "1"));
+      if (options.profilePrefix !== undefined) api.check(api.EnableProfiling(sessionOptions, options.profilePrefix));
+      const model = writeOnnx(graph);
+      this.session = api.make("CreateSessionFromArray", env, model, model.length, sessionOptions);
+    } catch (error) {
+      throw new Error(`internal: ${this.name} does not compile: ${(error as Error).message}`, { cause: error });
+    } finally {
+      api.ReleaseSessionOptions(sessionOptions);
+    }
+  }
+
+  async run(inputs: readonly Tensor[], outputs: readonly Tensor[], options: RunOptions = {}): Promise<void> {
+    const { api } = this;
+    if (inputs.length !== this.inputs.length || outputs.length !== this.outputs.length) {
+      throw new Error(`internal: ${this.name} takes ${this.inputs.length} inputs and ${this.outputs.length} outputs, got ${inputs.length} and ${outputs.length}`);
+    }
+    options.signal?.throwIfAborted();
+    const runOptions = options.signal === undefined ? null : api.make("CreateRunOptions");
+    const terminate = () => api.check(api.RunOptionsSetTerminate(runOptions));
+    options.signal?.addEventListener("abort", terminate, { once: true });
+    try {
+      // `inputs` and `outputs` stay referenced by this frame until the library is done with their memory.
+      await new Promise<void>((resolve, reject) => {
+        const done = (error: Error | null, status: Pointer) => {
+          try {
+            if (error !== null) throw error;
+            api.check(status);
+            resolve();
+          } catch (failure) {
+            reject(options.signal?.aborted ? options.signal.reason : new Error(`${this.name}: ${(failure as Error).message}`, { cause: failure }));
+          }
+        };
+        const pointers = (tensors: readonly Tensor[]) => tensors.map((tensor) => (tensor as NativeTensor).value);
+        api.Run.async(this.session, runOptions, this.inputs, pointers(inputs), inputs.length, this.outputs, outputs.length, pointers(outputs), done);
+      });
+    } finally {
+      options.signal?.removeEventListener("abort", terminate);
+      if (runOptions !== null) api.ReleaseRunOptions(runOptions);
+    }
+  }
+
+  finishProfile(): string | undefined {
+    if (!this.profiled) return undefined;
+    const allocator = this.api.make("GetAllocatorWithDefaultOptions");
+    const path = this.api.make("SessionEndProfiling", this.session, allocator);
+    return this.api.text(path);
+  }
+
+  release(): void {
+    this.api.ReleaseSession(this.session);
+  }
+}
+
+function hostView(dtype: DataType, buffer: ArrayBuffer, byteOffset: number, count: number): HostArray {
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(buffer, byteOffset, count);
+    case "int64":
+      return new BigInt64Array(buffer, byteOffset, count);
+    case "int32":
+      return new Int32Array(buffer, byteOffset, count);
+    case "int8":
+      return new Int8Array(buffer, byteOffset, count);
+    case "float16":
+      return new Uint16Array(buffer, byteOffset, count);
+    case "bool":
+    case "uint8":
+      return new Uint8Array(buffer, byteOffset, count);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * What the engine asks of a runtime: memory, tensors that are views of it, graphs compiled to programs, and runs that read
+ * and write those tensors in place. Implementations are siblings of this file and pass one contract suite.
+ */
+import type { Graph } from "../graph/graph.js";
+import type { DataType } from "../graph/value.js";
+
+export type HostArray = Float32Array | BigInt64Array | Int32Array | Uint8Array | Int8Array | Uint16Array;
+
+/** A piece of memory that tensors are laid in. */
+export interface Memory {
+  readonly byteLength: number;
+  release(): void;
+}
+
+/** A tensor of known shape over a stretch of memory; several may share one stretch. */
+export interface Tensor {
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+  /** The elements, as the host sees them between runs; a view, not a copy, where the memory is the host's. */
+  readonly data: HostArray;
+  release(): void;
+}
+
+export interface CompileOptions {
+  /** Names the program in errors and profiles. */
+  readonly name?: string;
+  /** Write a profile of every run to files with this prefix. */
+  readonly profilePrefix?: string;
+}
+
+export interface RunOptions {
+  /** Ends the run early; the promise rejects and the outputs hold no meaning. */
+  readonly signal?: AbortSignal;
+}
+
+/** A compiled graph. */
+export interface Program {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /**
+   * Computes `outputs` from `inputs`, both in the graph's order. An output may share memory with an input where the
+   * graph reads each of its elements before writing it (elementwise updates, sums into an accumulator).
+   */
+  run(inputs: readonly Tensor[], outputs: readonly Tensor[], options?: RunOptions): Promise<void>;
+  /** Ends profiling and returns the file's path; undefined where none was asked for. */
+  finishProfile(): string | undefined;
+  release(): void;
+}
+
+export interface Runtime {
+  readonly name: string;
+  readonly threads: number;
+  allocate(byteLength: number): Memory;
+  tensor(memory: Memory, byteOffset: number, dtype: DataType, shape: readonly number[]): Tensor;
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+}
+
+export const bytesPerElement: Readonly<Record<DataType, number>> = { float32: 4, int64: 8, int32: 4, bool: 1, uint8: 1, int8: 1, float16: 2 };
+
+/** A tensor with memory of its own. */
+export function allocateTensor(runtime: Runtime, dtype: DataType, shape: readonly number[]): Tensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return runtime.tensor(runtime.allocate(count * bytesPerElement[dtype]), 0, dtype, shape);
+}

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { Graph, input, nativeRuntime, symbol, linear, layerNorm, allocateTensor, reshape, multiplyDimensions, scatterAdd } from "./index.js";
+test("smoke", async () => {
+  const rt = nativeRuntime();
+  const b = symbol("batch"), s = symbol("seq");
+  const x = input("x", "float32", [b, s, 4]), w = input("w", "float32", [6, 4]), bias = input("b", "float32", [6]);
+  const y = layerNorm(linear(x, w, bias), bias, bias, 1e-5);
+  const g = new Graph([x, w, bias], [{ name: "y", value: reshape(y, [b, s, 2, 3]) }, { name: "z", value: reshape(y, [multiplyDimensions(b, s), 6]) }]);
+  console.log(g.toString(), rt.name);
+  const p = await rt.compile(g);
+  const T = (shape: number[]) => { const t = allocateTensor(rt, "float32", shape); (t.data as Float32Array).forEach((_, i) => (t.data[i] = Math.sin(i))); return t; };
+  const out = T([2, 3, 2, 3]), out2 = T([6, 6]);
+  await p.run([T([2, 3, 4]), T([6, 4]), T([6])], [out, out2]);
+  console.log(out.data, out2.data);
+  const base = input("base", "float32", [5, 3]), idx = input("i", "int64", [symbol("n")]), u = input("u", "float32", [symbol("n"), 3]);
+  const q = await rt.compile(new Graph([base, idx, u], [{ name: "o", value: scatterAdd(base, idx, u) }]));
+  const bt = T([5, 3]); (bt.data as Float32Array).fill(0);
+  const it = allocateTensor(rt, "int64", [4]); (it.data as BigInt64Array).set([0n, 0n, 3n, 0n]);
+  const ut = T([4, 3]); (ut.data as Float32Array).fill(1);
+  await q.run([bt, it, ut], [bt]);
+  console.log(bt.data);
+  const ac = new AbortController(); ac.abort();
+  await expect(p.run([T([2, 3, 4]), T([6, 4]), T([6])], [out, out2], { signal: ac.signal })).rejects.toThrow();
+});
