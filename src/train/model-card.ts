@@ -1,17 +1,137 @@
-/** The model card: README.md with the YAML front matter that the Hugging Face Hub reads (huggingface.co/docs/hub/model-cards). */
+/**
+ * The model card: README.md with the YAML front matter that the Hugging Face Hub reads (huggingface.co/docs/hub/model-cards): licence,
+ * language, base model, data sets, metrics and the results as a model-index.
+ */
+import { stringify } from "yaml";
+import type { Recipe } from "./recipe.js";
+
+/** What a run knows of its model and data. */
 export interface ModelCardFacts {
-  /** Hub name or folder the training started from. */
+  /** Hub name or folder that the training started from. */
   baseModel: string;
+  /** SPDX-like identifier as the Hub writes it (apache-2.0, mit, …), when it is known. */
   license?: string;
+  /** ISO 639-1 codes. */
   languages: string[];
   /** transformers' pipeline tag, e.g. question-answering. */
   pipelineTag: string;
-  /** Names of the data sets or files, training first. */
-  datasets: string[];
-  evaluationDataset?: string;
-  /** Task name as people read it, e.g. Extractive question answering. */
+  /** What people call the task, e.g. Extractive question answering. */
   taskName: string;
+  /** Names of the training data sets or files. */
+  trainDatasets: string[];
+  /** Likewise of the evaluation data. */
+  evaluationDatasets: string[];
   trainSamples: number;
   evaluationSamples: number;
-  parameters: number;
+  /** Trained parameters, frozen ones not counted. */
+  trainedParameters: number;
+}
+
+/** The figures a card shows, in this order, with the names people read and those the Hub knows as metrics. */
+const shownFigures = [
+  { name: "eval_loss", title: "evaluation loss" },
+  { name: "exact", title: "exact match", metric: "exact_match" },
+  { name: "f1", title: "F1", metric: "f1" },
+] as const;
+
+/** Keys of the recipe that say how the model came about. */
+const shownSettings = [
+  "seed",
+  "learning_rate",
+  "lr_scheduler_type",
+  "warmup_steps",
+  "warmup_ratio",
+  "per_device_train_batch_size",
+  "gradient_accumulation_steps",
+  "num_train_epochs",
+  "max_steps",
+  "optim",
+  "weight_decay",
+  "max_grad_norm",
+  "max_length",
+  "stride",
+] as const;
+
+/**
+ * The text of the card.
+ *
+ * @param results figures as in all_results.json
+ */
+export function modelCard(facts: ModelCardFacts, recipe: Recipe, results: Record<string, number>): string {
+  const name = recipe.output_dir.split(/[\\/]/).filter(Boolean).at(-1) ?? recipe.output_dir;
+  return `---\n${stringify(frontMatter(name, facts, results), { lineWidth: 0 })}---\n\n${body(name, facts, recipe, results)}`;
+}
+
+function frontMatter(name: string, facts: ModelCardFacts, results: Record<string, number>): Record<string, unknown> {
+  const metrics = shownFigures.flatMap((figure) =>
+    "metric" in figure && figure.name in results ? [{ type: figure.metric, name: figure.title, value: results[figure.name] }] : [],
+  );
+  const evaluated = facts.evaluationDatasets.join(", ");
+  return {
+    ...(facts.license !== undefined && { license: facts.license }),
+    language: facts.languages,
+    library_name: "transformers",
+    pipeline_tag: facts.pipelineTag,
+    base_model: facts.baseModel,
+    datasets: facts.trainDatasets,
+    tags: ["lectern", facts.pipelineTag],
+    metrics: metrics.map(({ type }) => type),
+    ...(metrics.length > 0 && {
+      "model-index": [
+        {
+          name,
+          results: [{ task: { type: facts.pipelineTag, name: facts.taskName }, dataset: { name: evaluated, type: evaluated }, metrics }],
+        },
+      ],
+    }),
+  };
+}
+
+function body(name: string, facts: ModelCardFacts, recipe: Recipe, results: Record<string, number>): string {
+  const figures = shownFigures.filter((figure) => figure.name in results);
+  const evaluation =
+    figures.length === 0
+      ? "It was not evaluated."
+      : table(
+          ["figure", "before training", "after"],
+          figures.map(({ name: key, title }) => [title, rounded(results[`baseline_${key}`]), rounded(results[key])]),
+        );
+  const settings = shownSettings.map((key) => [`\`${key}\``, String(recipe[key])]);
+  return `# ${name}
+
+${facts.taskName}, fine-tuned with Lectern from \`${facts.baseModel}\` (${facts.trainedParameters.toLocaleString("en")} trained parameters).
+
+## Data
+
+Trained on ${facts.trainSamples.toLocaleString("en")} samples of ${list(facts.trainDatasets)}${
+    facts.evaluationSamples > 0 ? `; evaluated on ${facts.evaluationSamples.toLocaleString("en")} samples of ${list(facts.evaluationDatasets)}` : ""
+  }.
+
+## Evaluation
+
+${evaluation}
+
+## Training
+
+${table(["setting", "value"], settings)}
+
+${recipeNote(results)}
+`;
+}
+
+function recipeNote(results: Record<string, number>): string {
+  const speed = `${rounded(results.train_samples_per_second)} samples/s, ${rounded(results.train_runtime)} s in ${results.train_steps} optimizer steps`;
+  return `Training ran at ${speed}. recipe.yaml beside this file holds every setting; the same recipe, seed and data give the same model.`;
+}
+
+function table(head: string[], rows: string[][]): string {
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function list(names: string[]): string {
+  return names.map((name) => `\`${name}\``).join(", ");
+}
+
+function rounded(value: number | undefined): string {
+  return value === undefined ? "–" : String(Number(value.toPrecision(4)));
 }
