@@ -39,6 +39,8 @@ export const errorCatalogue = {
   METRIC_UNKNOWN: "The metric that should choose the best model is not among those that the evaluation gives.",
   LOSS_NOT_FINITE: "The loss or the gradient became NaN or infinite: lower the learning rate or warm up longer, and resume from the last checkpoint.",
   USAGE: "The command line could not be understood: see lectern VERB --help.",
+  BENCH_PEER_MISSING: "The benchmark's peer, a Python with torch, transformers and accelerate, is not set up: see bench/README.md.",
+  BENCH_PROCESS_FAILED: "A program that the benchmark runs failed, or did not print its figures: read what it printed, and run it by itself.",
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

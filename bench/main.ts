@@ -1,0 +1,108 @@
+/** `npm run bench -- NAME [options]`: runs one benchmark and prints one JSON object; progress goes to standard error. */
+import { cpus, totalmem } from "node:os";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { LecternError } from "../src/errors.js";
+import type { PeerMode } from "./peer.js";
+import { benchSquad, type SquadResult } from "./squad.js";
+
+const quickSteps = 14;
+
+const usage = `npm run bench -- squad [options]
+
+  --quick        the first ${quickSteps} × 16 questions instead of all, without evaluation
+  --steps N      the first N × 16 questions
+  --eval         evaluate in a quick run, too (a full run always does)
+  --ours-only    train our side only
+  --peer-only    train the peer only
+
+bench/README.md says how to set up the peer.
+`;
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parse(args);
+  if (values.help || positionals.length === 0) {
+    process.stderr.write(usage);
+    process.exitCode = values.help ? 0 : 1;
+    return;
+  }
+  if (positionals.join(" ") !== "squad") {
+    throw new LecternError("USAGE", {
+      message: "There is no such benchmark.",
+      expected: "squad",
+      received: positionals.join(" "),
+      next: usage,
+    });
+  }
+  if (values["ours-only"] && values["peer-only"]) {
+    throw new LecternError("USAGE", { message: "--ours-only and --peer-only exclude each other.", next: "Give one of them, or neither." });
+  }
+  const steps = values.steps === undefined ? (values.quick ? quickSteps : undefined) : Number(values.steps);
+  if (steps !== undefined && !(Number.isInteger(steps) && steps >= 3)) {
+    throw new LecternError("USAGE", {
+      message: "--steps is too few or no number.",
+      expected: "a whole number from 3 (two steps are warm-up)",
+      received: values.steps,
+    });
+  }
+  const started = new Date();
+  const result = await benchSquad({
+    root: dirname(dirname(fileURLToPath(import.meta.url))),
+    steps,
+    side: values["ours-only"] ? "ours" : values["peer-only"] ? "peer" : undefined,
+    evaluate: values.eval === true || steps === undefined,
+  });
+  const machine = {
+    processor: cpus()[0]?.model,
+    cores: cpus().length,
+    memory_gb: Math.round(totalmem() / 1e9),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+  };
+  summarise(result);
+  const rounded = (_key: string, value: unknown): unknown =>
+    typeof value === "number" && Math.abs(value) >= 0.01 ? Number(value.toFixed(3)) : value;
+  process.stdout.write(
+    `${JSON.stringify({ benchmark: "squad", date: started.toISOString(), quick: steps !== undefined, machine, ...result }, rounded)}\n`,
+  );
+}
+
+/** The same in a few lines for the person watching. */
+function summarise({ ours, peers, ratios }: SquadResult): void {
+  const line = (name: string, f: { samples_per_second: number; peak_memory_mb?: number; f1?: number }): string =>
+    `${name.padEnd(22)}${f.samples_per_second.toFixed(2).padStart(8)} samples/s ${(f.peak_memory_mb ?? NaN).toFixed(0).padStart(7)} MB${f.f1 === undefined ? "" : `   F1 ${f.f1.toFixed(2)}`}`;
+  const lines = ours === undefined ? [] : [line("lectern", ours)];
+  for (const mode of Object.keys(peers) as PeerMode[]) {
+    const ratio = ratios[mode];
+    lines.push(
+      line(mode, peers[mode]!) +
+        (ratio === undefined ? "" : `   lectern is ${ratio.samples_per_second.toFixed(2)} times as fast (to reach: ${ratio.target})`),
+    );
+  }
+  process.stderr.write(`\n${lines.join("\n")}\n\n`);
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        quick: { type: "boolean" },
+        steps: { type: "string" },
+        eval: { type: "boolean" },
+        "ours-only": { type: "boolean" },
+        "peer-only": { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new LecternError("USAGE", { message: (error as Error).message, next: usage });
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof LecternError ? `${error.code}: ${error.message}` : (error as Error).stack}\n`);
+  process.exitCode = 1;
+});
