@@ -77,8 +77,9 @@ describe("bench squad", () => {
     });
     expect(result.peers.dynamic).toMatchObject({
       samples: 250,
-      samples_per_second: 5,
-      samples_per_second_is: "whole run",
+      samples_per_second: 5.1,
+      samples_per_second_is: "mean step",
+      samples_per_second_whole_run: 5,
       exact: 39,
       f1: 53,
     });
