@@ -49,7 +49,11 @@ export function readingError(error: unknown, file: string, what: string): unknow
   switch (systemCode(error)) {
     case "ENOENT":
     case "ENOTDIR":
-      return new LecternError("FILE_MISSING", { message: `There is no ${file}.`, expected: what, next: "Check the path." }, { cause: error });
+      return new LecternError(
+        "FILE_MISSING",
+        { message: `There is no ${file}.`, expected: what, next: "Check the path." },
+        { cause: error },
+      );
     case "EACCES":
     case "EPERM":
     case "EISDIR":

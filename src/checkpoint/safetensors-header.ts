@@ -114,7 +114,12 @@ function parseTensor(file: string, tensor: string, entry: unknown, dataBytes: nu
   }
   const [start, end] = offsets as [number, number];
   if (end > dataBytes) {
-    throw corrupt(file, { tensor, message: "its data lies past the end of the file", expected: `${end} bytes of data`, received: `${dataBytes} bytes` });
+    throw corrupt(file, {
+      tensor,
+      message: "its data lies past the end of the file",
+      expected: `${end} bytes of data`,
+      received: `${dataBytes} bytes`,
+    });
   }
   const bytes = elementCount(shape) * bytesPerElement(dtype);
   if (bytes !== end - start) {

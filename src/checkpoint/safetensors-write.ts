@@ -85,7 +85,10 @@ async function writeTensor(handle: FileHandle, tensor: TensorData): Promise<void
     }
     return;
   }
-  const fits = values instanceof Uint8Array || (values instanceof Int32Array && dtype === "I32") || (values instanceof BigInt64Array && dtype === "I64");
+  const fits =
+    values instanceof Uint8Array ||
+    (values instanceof Int32Array && dtype === "I32") ||
+    (values instanceof BigInt64Array && dtype === "I64");
   if (!fits) throw new InternalError(`tensor ${name}: a ${values.constructor.name} cannot be written as ${dtype}`);
   if (values.byteLength !== tensorBytes(tensor)) throw wrongSize(tensor, `${values.byteLength} bytes`);
   await writeFully(handle, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));

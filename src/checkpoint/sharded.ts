@@ -52,7 +52,10 @@ export function parseShardIndex(file: string, text: string): ShardIndex {
       );
     }
   }
-  return { weightMap: new Map(Object.entries(weightMap as Record<string, string>)), metadata: isObject(index["metadata"]) ? index["metadata"] : {} };
+  return {
+    weightMap: new Map(Object.entries(weightMap as Record<string, string>)),
+    metadata: isObject(index["metadata"]) ? index["metadata"] : {},
+  };
 }
 
 /**

@@ -14,7 +14,10 @@ const abandonedAfterMilliseconds = 24 * 60 * 60 * 1000;
 
 /** A name for the next version of `target`, in its folder, used by no one else. Give it back with `releaseTemporaryName`. */
 export function temporaryName(target: string): string {
-  const name = path.join(path.dirname(target), `.${path.basename(target)}.${host}.${process.pid}-${randomBytes(4).toString("hex")}.partial`);
+  const name = path.join(
+    path.dirname(target),
+    `.${path.basename(target)}.${host}.${process.pid}-${randomBytes(4).toString("hex")}.partial`,
+  );
   inUse.add(name);
   return name;
 }

@@ -1,0 +1,167 @@
+/**
+ * The files of a tokenizer in a model folder: tokenizer.json holds all of it; tokenizer_config.json and the older special_tokens_map.json
+ * say which tokens play which part; BERT folders from before tokenizer.json have a vocab.txt alone, from which the same is built here
+ * (the pieces of BertTokenizerFast in transformers).
+ */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { LecternError } from "../errors.js";
+
+/** The parts that special tokens play, by their names in tokenizer_config.json. */
+const roles = ["unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "bos_token", "eos_token"] as const;
+export type SpecialTokenRole = (typeof roles)[number];
+
+export interface TokenizerFiles {
+  /** The content of tokenizer.json: read, or built from vocab.txt. */
+  definition: Record<string, unknown>;
+  config: Record<string, unknown>;
+  specialTokens: Partial<Record<SpecialTokenRole, string>>;
+  /** The files that make up the tokenizer of a saved copy of the model. */
+  files: { name: string; path: string }[];
+}
+
+const copied = ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "chat_template.jinja"];
+
+/** @throws LecternError FILE_MISSING, TOKENIZER_MISSING, TOKENIZER_CORRUPT */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+  if (!existsSync(folder)) {
+    throw new LecternError("FILE_MISSING", {
+      message: `There is no model folder ${folder}.`,
+      next: "Check the path, or give a name on the Hugging Face Hub as ORGANISATION/NAME.",
+    });
+  }
+  const config = (await readObject(folder, "tokenizer_config.json")) ?? {};
+  const map = (await readObject(folder, "special_tokens_map.json")) ?? {};
+  const specialTokens: TokenizerFiles["specialTokens"] = {};
+  for (const role of roles) specialTokens[role] = tokenContent(config[role]) ?? tokenContent(map[role]);
+  // Transformers 5 writes all into tokenizer_config.json: the older map goes along only where it says more.
+  const names = roles.some((role) => map[role] !== undefined && config[role] === undefined)
+    ? [...copied, "special_tokens_map.json"]
+    : copied;
+  const files = names.map((name) => ({ name, path: path.join(folder, name) })).filter((file) => existsSync(file.path));
+  const definition = (await readObject(folder, "tokenizer.json")) ?? (await definitionFromVocabulary(folder, config, specialTokens));
+  return { definition, config, specialTokens, files };
+}
+
+/** A token in a config: its text, or an object with its text as `content`. */
+function tokenContent(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  return isObject(value) && typeof value["content"] === "string" ? value["content"] : undefined;
+}
+
+async function definitionFromVocabulary(
+  folder: string,
+  config: Record<string, unknown>,
+  specialTokens: TokenizerFiles["specialTokens"],
+): Promise<Record<string, unknown>> {
+  const file = path.join(folder, "vocab.txt");
+  if (!existsSync(file)) throw tokenizerMissing(folder);
+  const lines = (await readFile(file, "utf8")).split(/\r?\n/);
+  if (lines.at(-1) === "") lines.pop();
+  const vocabulary = new Map(lines.map((token, id) => [token, id]));
+  const added = Object.entries((await readObject(folder, "added_tokens.json")) ?? {});
+  for (const [token, id] of added) if (typeof id === "number") vocabulary.set(token, id);
+
+  const named = { unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]" } as const;
+  const names = Object.fromEntries(
+    Object.entries(named).map(([role, usual]) => [role, specialTokens[role as SpecialTokenRole] ?? usual]),
+  ) as Record<keyof typeof named, string>;
+  for (const role of ["unk_token", "sep_token", "cls_token"] as const) {
+    if (!vocabulary.has(names[role])) {
+      throw new LecternError("TOKENIZER_CORRUPT", {
+        message: `${file} is not the vocabulary of a BERT tokenizer: it has no ${names[role]}.`,
+        expected: "one word piece a line, with [UNK], [SEP], [CLS] and [PAD] among them",
+        received: `${lines.length} lines`,
+        next: "Add the tokenizer.json of the model to its folder.",
+      });
+    }
+  }
+  return bertDefinition(vocabulary, names, config);
+}
+
+function bertDefinition(
+  vocabulary: Map<string, number>,
+  names: Record<"unk_token" | "sep_token" | "pad_token" | "cls_token" | "mask_token", string>,
+  config: Record<string, unknown>,
+): Record<string, unknown> {
+  const special = Object.values(names).filter((token) => vocabulary.has(token));
+  const template = (token: string, type: number): unknown => ({ SpecialToken: { id: token, type_id: type } });
+  const sequence = (id: "A" | "B", type: number): unknown => ({ Sequence: { id, type_id: type } });
+  const { cls_token: cls, sep_token: sep } = names;
+  const single = [template(cls, 0), sequence("A", 0), template(sep, 0)];
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: special.map((content) => ({
+      id: vocabulary.get(content),
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: {
+      type: "BertNormalizer",
+      clean_text: true,
+      handle_chinese_chars: config["tokenize_chinese_chars"] ?? true,
+      strip_accents: config["strip_accents"] ?? null,
+      lowercase: config["do_lower_case"] ?? true,
+    },
+    pre_tokenizer: { type: "BertPreTokenizer" },
+    post_processor: {
+      type: "TemplateProcessing",
+      single,
+      pair: [...single, sequence("B", 1), template(sep, 1)],
+      special_tokens: Object.fromEntries([cls, sep].map((id) => [id, { id, ids: [vocabulary.get(id)], tokens: [id] }])),
+    },
+    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+    model: {
+      type: "WordPiece",
+      unk_token: names.unk_token,
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab: Object.fromEntries(vocabulary),
+    },
+  };
+}
+
+function tokenizerMissing(folder: string): LecternError {
+  const byteLevel = existsSync(path.join(folder, "merges.txt"));
+  const sentencePiece = ["spiece.model", "tokenizer.model", "sentencepiece.bpe.model"].find((name) => existsSync(path.join(folder, name)));
+  return new LecternError("TOKENIZER_MISSING", {
+    message: `${folder} has no tokenizer.`,
+    expected: "tokenizer.json (or, of a BERT model, vocab.txt)",
+    received: byteLevel ? "vocab.json and merges.txt alone" : sentencePiece,
+    next: "Copy tokenizer.json and tokenizer_config.json of the model into the folder; most models on the Hugging Face Hub have both.",
+  });
+}
+
+async function readObject(folder: string, name: string): Promise<Record<string, unknown> | undefined> {
+  const file = path.join(folder, name);
+  if (!existsSync(file)) return undefined;
+  const text = await readFile(file, "utf8");
+  let received = text.slice(0, 60);
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value)) return value;
+  } catch (error) {
+    received = error instanceof Error ? error.message : received;
+  }
+  throw tokenizerCorrupt(file, received);
+}
+
+export function tokenizerCorrupt(file: string, received: string): LecternError {
+  return new LecternError("TOKENIZER_CORRUPT", {
+    message: `${file} is not a valid tokenizer file.`,
+    expected: "the JSON that the tokenizers library writes",
+    received,
+    next: "Copy or download the file again.",
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
