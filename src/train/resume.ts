@@ -6,20 +6,27 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { LecternError } from "../errors.js";
-import { type ResumePoint, latestCheckpoint, listCheckpoints, namedCheckpoint, removeCheckpoint } from "./checkpoints.js";
+import { type ResumePoint, latestCheckpoint, listCheckpoints, namedCheckpoint } from "./checkpoints.js";
 import { type Recipe, recipeSchema } from "./recipe.js";
-import { checkpointStep } from "./trainer-state.js";
+
+export interface Start {
+  /** The checkpoint to go on from; absent when the run starts anew. */
+  from?: ResumePoint;
+  /** Checkpoints that the run would mix with, which overwrite_output_dir allows to remove. */
+  inTheWay: string[];
+}
 
 /**
- * The checkpoint to go on from, or undefined to start anew; with overwrite_output_dir, checkpoints that stand in the way are removed.
+ * Looks where a run would start. Changes nothing, so it can be asked before anything slow is opened.
  *
  * @throws LecternError CHECKPOINT_NOT_FOUND, CHECKPOINT_INCOMPLETE, OUTPUT_IN_USE
  */
-export async function findStart(recipe: Recipe): Promise<ResumePoint | undefined> {
+export async function findStart(recipe: Recipe): Promise<Start> {
   const { output_dir: outputDir, resume_from_checkpoint: from } = recipe;
+  if (from === false) return { inTheWay: await inTheWay(recipe, -1, `${outputDir} already holds a run`) };
   if (from === true) {
     const latest = await latestCheckpoint(outputDir);
-    if (latest !== undefined) return latest;
+    if (latest !== undefined) return { from: latest, inTheWay: [] };
     throw new LecternError("CHECKPOINT_NOT_FOUND", {
       message: `${outputDir} holds no whole checkpoint to resume from.`,
       expected: "a folder checkpoint-N in output_dir",
@@ -27,29 +34,26 @@ export async function findStart(recipe: Recipe): Promise<ResumePoint | undefined
       next: "Leave resume_from_checkpoint out to start anew, or name a checkpoint of another folder.",
     });
   }
-  if (from === false) {
-    await makeWay(recipe, -1, `${outputDir} already holds a run`);
-    return undefined;
-  }
   const point = await namedCheckpoint(from);
-  if (resolve(dirname(from)) === resolve(outputDir)) {
-    await makeWay(recipe, checkpointStep(basename(from)) ?? 0, `${from} is not the newest checkpoint: going back to it would abandon the later ones`);
-  } else {
-    await makeWay(recipe, -1, `${outputDir} already holds another run`);
-  }
-  return point;
+  const continues = resolve(dirname(from)) === resolve(outputDir);
+  return {
+    from: point,
+    inTheWay: continues
+      ? await inTheWay(recipe, point.saved.global_step, `${from} is not the newest checkpoint, and going back to it would abandon later ones`)
+      : await inTheWay(recipe, -1, `${outputDir} already holds another run`),
+  };
 }
 
-/** Only checkpoints up to `step` may be in the output folder. */
-async function makeWay({ output_dir: outputDir, overwrite_output_dir: overwrite }: Recipe, step: number, reason: string): Promise<void> {
-  const inTheWay = (await listCheckpoints(outputDir)).filter((checkpoint) => checkpoint.step > step);
-  if (inTheWay.length > 0 && !overwrite) {
+/** Checkpoints of the output folder after `step`, if they may be removed. */
+async function inTheWay({ output_dir: outputDir, overwrite_output_dir: overwrite }: Recipe, step: number, reason: string): Promise<string[]> {
+  const later = (await listCheckpoints(outputDir)).filter((checkpoint) => checkpoint.step > step).map(({ folder }) => folder);
+  if (later.length > 0 && !overwrite) {
     throw new LecternError("OUTPUT_IN_USE", {
-      message: `${reason} (${inTheWay.map(({ folder }) => basename(folder)).join(", ")}).`,
+      message: `${reason} (${later.map((folder) => basename(folder)).join(", ")}).`,
       next: "Go on from the newest with resume_from_checkpoint=true, choose another output_dir, or remove them with overwrite_output_dir=true.",
     });
   }
-  for (const { folder } of inTheWay) await removeCheckpoint(folder);
+  return later;
 }
 
 /** Keys that change where results go or how fast they come, and not what they are. */

@@ -7,7 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
 import { writingError } from "../checkpoint/file-system-errors.js";
-import { Checkpoints, type ResumePoint } from "./checkpoints.js";
+import { Checkpoints, type ResumePoint, removeCheckpoint } from "./checkpoints.js";
 import { createDue, totalSteps } from "./due.js";
 import type { TrainEvent } from "./events.js";
 import { modelCard } from "./model-card.js";
@@ -40,15 +40,16 @@ export async function* trainRun<B>(recipe: Recipe, run: Run<B>, { signal }: { si
     throw writingError(error, outputDir);
   });
   const start = await findStart(recipe);
+  for (const folder of start.inTheWay) await removeCheckpoint(folder);
   const state = newState(recipe, stepsPerEpoch);
   const settings = stateSettings(recipe, total);
   const yaml = recipeToYaml(recipe);
   const checkpoints = new Checkpoints(run.saveable, { outputDir, limit: recipe.save_total_limit, settings, recipe: yaml });
-  const notes = start === undefined ? [] : await resume(recipe, start, checkpoints, state);
+  const notes = start.from === undefined ? [] : await resume(recipe, start.from, checkpoints, state);
   const log = recipe.report_to.includes("tensorboard") ? new TensorBoardLog(outputDir) : undefined;
   try {
     log?.open({ step: state.globalStep, recipe: yaml, histograms: run.histograms });
-    yield { type: "start", step: state.globalStep, totalSteps: total, stepsPerEpoch, ...(start && { resumedFrom: start.folder }), notes };
+    yield { type: "start", step: state.globalStep, totalSteps: total, stepsPerEpoch, ...(start.from && { resumedFrom: start.from.folder }), notes };
     const events = train({
       step: run.step,
       batches: run.batches,

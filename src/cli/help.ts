@@ -1,0 +1,25 @@
+/** Help texts that every verb shares the form of: examples under the options, and number arguments that say what they expect. */
+import { type Command, InvalidArgumentError } from "commander";
+
+/** Adds examples below a verb's options. */
+export function withExamples(command: Command, examples: readonly { line: string; does: string }[]): Command {
+  const width = Math.max(...examples.map(({ line }) => line.length));
+  const lines = examples.map(({ line, does }) => `  ${line.padEnd(width)}  ${does}`);
+  return command.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+}
+
+/** Parser of an option that takes a whole number, e.g. `.option("--limit <n>", "…", wholeNumber(1))`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`It must be a whole number, at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+/** Collects an option that may be given several times. */
+export function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

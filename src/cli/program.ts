@@ -1,0 +1,50 @@
+/** The command line as a whole: the program that the verbs register themselves with, and how it is run to its exit code. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { describeFailure, exitCodes } from "./failure.js";
+
+/** Adds one verb to the program. */
+export type RegisterVerb = (program: Command) => void;
+
+/** package.json's version; the file lies two folders above both src/cli and dist/cli. */
+export const version = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
+
+export function createProgram(verbs: readonly RegisterVerb[]): Command {
+  const program = new Command("lectern")
+    .description("Fine-tune, evaluate, explain, export and serve question-answering language models.")
+    .version(version, "-v, --version", "print the version")
+    .helpCommand("help [verb]", "show the help of a verb")
+    .configureHelp({ showGlobalOptions: false })
+    .configureOutput({ writeErr: (text) => void (text.startsWith("error:") || process.stderr.write(text)) }) // errors are told by describeFailure
+    .exitOverride();
+  for (const register of verbs) register(program);
+  return program;
+}
+
+/**
+ * Runs one command line. Sets process.exitCode; the process ends by itself once nothing is left to do, so that output is never cut off.
+ *
+ * @param words the arguments after the program's name
+ */
+export async function runProgram(program: Command, words: readonly string[]): Promise<void> {
+  const json = words.includes("--json");
+  const fail = (error: unknown): void => {
+    const { exitCode, text } = describeFailure(error, json);
+    process.exitCode = exitCode;
+    process.stderr.write(text);
+  };
+  const failHard = (error: unknown): void => {
+    fail(error);
+    process.exit(exitCodes.internal);
+  };
+  process.on("uncaughtException", failHard).on("unhandledRejection", failHard);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(); // `lectern … | head`: the reader has what it wanted
+    failHard(error);
+  });
+  try {
+    await program.parseAsync(words, { from: "user" });
+  } catch (error) {
+    fail(error);
+  }
+}
