@@ -5,7 +5,7 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { definitionOf } from "../ops/define-op.js";
 import { onnxDataTypes } from "../ops/select.js";
-import { type Dimension, elementCount, sameDimension, sameShape, type Shape, SymbolicDimension } from "./dimension.js";
+import { type Dimension, sameDimension, sameShape, type Shape, SymbolicDimension } from "./dimension.js";
 import type { Graph } from "./graph.js";
 import type { NodeOptions, OnnxAttribute, OnnxEmitter } from "./onnx-emitter.js";
 import { expandComposites, mergeDuplicates } from "./rewrite.js";
@@ -110,7 +110,9 @@ class ModelEmitter implements OnnxEmitter {
     if (sameShape(from, to)) return name;
     // In a Reshape 0 copies the size of the input's axis and one −1 is inferred: where that suffices, the target is a constant.
     const copied = to.map((dimension, axis) => (typeof dimension === "number" ? dimension : axis < from.length && sameDimension(dimension, from[axis]) ? 0 : -1));
-    const constantWillDo = copied.filter((size) => size === -1).length <= 1 && !to.includes(0) && elementCount(to) !== 0;
+    // (Beside a copied size, which may turn out 0, none can be inferred.)
+    const inferred = copied.filter((size) => size === -1).length;
+    const constantWillDo = (inferred === 0 || (inferred === 1 && !copied.includes(0))) && !to.includes(0);
     return constantWillDo
       ? this.node("Reshape", [name, this.int64(copied)], { attributes: { allowzero: 0 } })
       : this.node("Reshape", [name, this.shape(to)], { attributes: { allowzero: 1 } });

@@ -51,7 +51,9 @@ export const Attention = defineOp<AttentionAttributes>({
     const heads = () => random.normal([2, 2, 3, 4]);
     const keys = () => random.normal([2, 2, 5, 4]);
     const mask = tensorOf("float32", [2, 2, 3, 5], Array.from({ length: 60 }, (_, i) => (i % 7 === 0 ? 0 : 1.25)));
+    const empty = (length: number) => random.normal([0, 2, length, 4]);
     return [
+      { inputs: [empty(3), empty(5), empty(5)], attributes: { scale: 0.5, biased: false, dropped: false } },
       { inputs: [heads(), keys(), keys()], attributes: { scale: 0.5, biased: false, dropped: false } },
       { inputs: [heads(), keys(), keys(), random.normal([2, 1, 1, 5])], attributes: { scale: 0.5, biased: true, dropped: false } },
       { inputs: [heads(), keys(), keys(), random.normal([1, 2, 3, 5]), mask], attributes: { scale: 0.5, biased: true, dropped: true }, gradientOf: [0, 1, 2, 3] },

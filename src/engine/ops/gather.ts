@@ -45,6 +45,8 @@ export const ScatterAdd = defineOp({
   sample: (random) => [
     { inputs: [random.normal([4, 2]), tensorOf("int64", [3], [1, 3, 1]), random.normal([3, 2])] },
     { inputs: [random.normal([3]), tensorOf("int64", [2, 2], [0, 0, 0, 2]), random.normal([2, 2])] },
+    { inputs: [random.normal([2, 3]), tensorOf("int64", [0], []), random.normal([0, 3])] },
+    { inputs: [random.normal([1]), tensorOf("int64", [], [0]), random.normal([])] },
   ],
 });
 

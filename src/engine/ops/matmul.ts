@@ -56,6 +56,9 @@ export const MatMul = defineOp<MatMulAttributes>({
     return [
       ...cases,
       { inputs: [random.normal([2, 1, 2, 3]), random.normal([4, 3, 2])], attributes: { transposeA: false, transposeB: false, scale: 1 } },
+      { inputs: [random.normal([2, 0, 3]), random.normal([2, 3, 4])], attributes: { transposeA: false, transposeB: false, scale: 1 } },
+      { inputs: [random.normal([0, 3]), random.normal([0, 2])], attributes: { transposeA: true, transposeB: false, scale: 2 } },
+      { inputs: [random.normal([2, 3, 0]), random.normal([2, 4, 0])], attributes: { transposeA: false, transposeB: true, scale: 2 } },
       { inputs: [random.normal([1, 1]), random.normal([1, 1])], attributes: { transposeA: false, transposeB: true, scale: 1 } },
     ];
   },
@@ -94,6 +97,8 @@ export const Linear = defineOp({
     { inputs: [random.normal([2, 3, 4]), random.normal([5, 4]), random.normal([5])] },
     { inputs: [random.normal([3, 4]), random.normal([2, 4])] },
     { inputs: [random.normal([1, 1]), random.normal([1, 1]), random.normal([1])] },
+    { inputs: [random.normal([0, 3]), random.normal([2, 3]), random.normal([2])] },
+    { inputs: [random.normal([2, 0, 3]), random.normal([2, 3])] },
   ],
 });
 

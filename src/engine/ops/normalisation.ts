@@ -29,6 +29,7 @@ export const LayerNormalization = defineOp<NormalisationAttributes>({
   sample: (random) => [
     { inputs: [random.normal([2, 3, 4]), random.normal([4]), random.normal([4])], attributes: { epsilon: 1e-5 } },
     { inputs: [random.normal([1, 5]), random.normal([5]), random.normal([5])], attributes: { epsilon: 1e-3 } },
+    { inputs: [random.normal([0, 3]), random.normal([3]), random.normal([3])], attributes: { epsilon: 1e-3 } },
   ],
 });
 
@@ -48,6 +49,7 @@ export const RmsNormalization = defineOp<NormalisationAttributes>({
   sample: (random) => [
     { inputs: [random.normal([2, 3, 4]), random.normal([4])], attributes: { epsilon: 1e-6 } },
     { inputs: [random.normal([1, 2]), random.normal([2])], attributes: { epsilon: 1e-3 } },
+    { inputs: [random.normal([0, 3]), random.normal([3])], attributes: { epsilon: 1e-3 } },
   ],
 });
 

@@ -21,7 +21,8 @@ function restoreAxes(value: Value, x: Value, attributes: ReductionAttributes): V
   return reshape(value, reducedShape(x, { ...attributes, keepDimensions: true }));
 }
 
-function defineReduction(name: string, vjp: (dy: Value, x: Value, y: Value) => Value) {
+/** `ofNothing`: the reduction of no elements is defined. */
+function defineReduction(name: string, vjp: (dy: Value, x: Value, y: Value) => Value, ofNothing = false) {
   return defineOp<ReductionAttributes>({
     name,
     infer: ([x], attributes) => [{ dtype: x.dtype, shape: reducedShape(x, attributes) }],
@@ -36,11 +37,13 @@ function defineReduction(name: string, vjp: (dy: Value, x: Value, y: Value) => V
       { inputs: [random.normal([2, 3, 4])], attributes: { axes: [0, 2], keepDimensions: false } },
       { inputs: [random.normal([1, 3])], attributes: { axes: [0], keepDimensions: false } },
       { inputs: [random.normal([3, 2])], attributes: { axes: [0, 1], keepDimensions: false } },
+      { inputs: [random.normal([0, 2])], attributes: { axes: [1], keepDimensions: false } },
+      ...(ofNothing ? [{ inputs: [random.normal([0, 2])], attributes: { axes: [0], keepDimensions: true } }] : []),
     ],
   });
 }
 
-export const ReduceSum = defineReduction("ReduceSum", (dy, x) => expand(dy, x.shape));
+export const ReduceSum = defineReduction("ReduceSum", (dy, x) => expand(dy, x.shape), true);
 export const ReduceMax = defineReduction("ReduceMax", (dy, x, y) => mul(dy, cast(equal(x, y), "float32"))); // to every place that holds the maximum
 
 function reduce(op: typeof ReduceSum, x: Value, axes: readonly number[], options?: ReductionOptions): Value {

@@ -1,5 +1,6 @@
 /** Sample inputs of ops for the contract test: small tensors from a seeded generator. */
-import type { Attributes, DataType } from "../graph/value.js";
+import type { Shape } from "../graph/dimension.js";
+import type { Attributes, DataType, Value } from "../graph/value.js";
 
 export interface SampleTensor {
   readonly dtype: DataType;
@@ -7,10 +8,11 @@ export interface SampleTensor {
   readonly data: number[];
 }
 
-/** One application of an op to be tested; `tolerance` widens the finite-difference check where the function is steep. */
+/** One application of an op to be tested. */
 export interface SampleCase {
   readonly inputs: SampleTensor[];
-  readonly attributes?: Attributes;
+  /** A function of the inputs' shapes where attributes hold sizes that follow from them: it is called with symbolic shapes too. */
+  readonly attributes?: Attributes | ((...shapes: Shape[]) => Attributes);
   /** Inputs whose gradient is checked; all float32 inputs where left out. */
   readonly gradientOf?: number[];
 }
@@ -23,6 +25,11 @@ export interface SampleRandom {
   /** Integers in [0, below). */
   integers(shape: readonly number[], below: number): SampleTensor;
   booleans(shape: readonly number[]): SampleTensor;
+}
+
+/** The attributes of a case for inputs of these shapes. */
+export function attributesOf({ attributes }: SampleCase, inputs: readonly Value[]): Attributes | undefined {
+  return typeof attributes === "function" ? attributes(...inputs.map((value) => value.shape)) : attributes;
 }
 
 /** A tensor with given values. */

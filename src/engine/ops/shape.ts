@@ -3,6 +3,7 @@ import {
   addDimensions,
   type Dimension,
   elementCount,
+  multiplyDimensions,
   printShape,
   sameDimension,
   sameShape,
@@ -24,9 +25,10 @@ export const Reshape = defineOp<{ readonly shape: Shape }>({
   cost: "view",
   lower: (emit, [x], { attributes, inputs }) => [emit.reshape(x, inputs[0].shape, attributes.shape)],
   sample: (random) => [
-    { inputs: [random.normal([2, 6])], attributes: { shape: [3, 4] } },
+    { inputs: [random.normal([2, 6])], attributes: ([rows, columns]) => ({ shape: [columns, rows] }) },
+    { inputs: [random.normal([0, 3, 2])], attributes: ([batch, length, width]) => ({ shape: [batch, multiplyDimensions(length, width)] }) },
     { inputs: [random.normal([1])], attributes: { shape: [] } },
-    { inputs: [random.normal([2, 3, 4])], attributes: { shape: [6, 4] } },
+    { inputs: [random.normal([2, 3, 4])], attributes: ([batch, length, width]) => ({ shape: [multiplyDimensions(batch, length), width] }) },
   ],
 });
 
@@ -73,9 +75,9 @@ export const Expand = defineOp<{ readonly shape: Shape }>({
   cost: "elementwise",
   lower: (emit, [x], { attributes }) => [emit.node("Expand", [x, emit.shape(attributes.shape)])],
   sample: (random) => [
-    { inputs: [random.normal([3, 1])], attributes: { shape: [2, 3, 4] } },
+    { inputs: [random.normal([3, 1])], attributes: ([rows]) => ({ shape: [2, rows, 4] }) },
     { inputs: [random.normal([])], attributes: { shape: [2] } },
-    { inputs: [random.normal([1, 2])], attributes: { shape: [0, 2] } },
+    { inputs: [random.normal([1, 2])], attributes: ([, columns]) => ({ shape: [0, columns] }) },
   ],
 });
 
@@ -105,6 +107,8 @@ export const Slice = defineOp<SliceAttributes>({
   sample: (random) => [
     { inputs: [random.normal([2, 5])], attributes: { axis: 1, start: 1, size: 3 } },
     { inputs: [random.normal([2, 5])], attributes: { axis: 0, start: 1, size: 0 } },
+    { inputs: [random.normal([0, 3])], attributes: ([rows]) => ({ axis: 0, start: 0, size: rows }) },
+    { inputs: [random.normal([4, 2])], attributes: ([rows]) => ({ axis: 0, start: 1, size: subtractDimensions(rows, 2) }) },
   ],
 });
 

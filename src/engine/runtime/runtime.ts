@@ -25,6 +25,8 @@ export interface Tensor {
 export interface CompileOptions {
   /** Names the program in errors and profiles. */
   readonly name?: string;
+  /** Use the runtime's own operators where they are faster (default); off, only those of the ONNX standard. */
+  readonly fused?: boolean;
   /** Write a profile of every run to files with this prefix. */
   readonly profilePrefix?: string;
 }

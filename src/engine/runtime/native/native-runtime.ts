@@ -103,7 +103,7 @@ class NativeProgram implements Program {
       api.check(api.SetSessionGraphOptimizationLevel(sessionOptions, 99)); // all
       api.check(api.AddSessionConfigEntry(sessionOptions, "session.use_env_allocators", "1"));
       if (options.profilePrefix !== undefined) api.check(api.EnableProfiling(sessionOptions, options.profilePrefix));
-      const model = writeOnnx(graph);
+      const model = writeOnnx(graph, { fused: options.fused });
       this.session = api.make("CreateSessionFromArray", env, model, model.length, sessionOptions);
     } catch (error) {
       throw new Error(`internal: ${this.name} does not compile: ${(error as Error).message}`, { cause: error });
