@@ -41,6 +41,15 @@ export const errorCatalogue = {
   USAGE: "The command line could not be understood: see lectern VERB --help.",
   BENCH_PEER_MISSING: "The benchmark's peer, a Python with torch, transformers and accelerate, is not set up: see bench/README.md.",
   BENCH_PROCESS_FAILED: "A program that the benchmark runs failed, or did not print its figures: read what it printed, and run it by itself.",
+  DATA_SYNTAX: "A data file is damaged or not in the format that it should be in.",
+  DATA_FIELD: "A value in a data file is missing or of the wrong type: correct it at the place that the error names.",
+  DATA_ANSWERS: "A question has no answer where it needs one.",
+  DATA_EMPTY: "The data has no question.",
+  DATA_OPTION: "A setting for reading data or making features is out of range.",
+  DATA_SPLIT: "The data cannot be split as asked.",
+  NO_TRAINABLE_ANSWER: "No answer of the training data can be learnt: none was found in its context, or all were cut off.",
+  PREDICTIONS_CORRUPT: "A file of predictions or no-answer scores is not a JSON object of the right values.",
+  PREDICTIONS_MISSING: "Questions lack a prediction or a no-answer score.",
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;
