@@ -6,6 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
+import { isAlive } from "./file-lock.js";
 
 const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 const inUse = new Set<string>();
@@ -35,19 +36,9 @@ export async function clearAbandoned(target: string): Promise<void> {
     const writer = /^([0-9a-f]{8})\.(\d+)-[0-9a-f]{8}\.partial$/.exec(name.slice(prefix.length));
     if (!writer) continue;
     const file = path.join(folder, name);
-    const abandoned = writer[1] === host ? !inUse.has(file) && !isOtherAlive(Number(writer[2])) : await isOld(file);
+    const abandoned =
+      writer[1] === host ? !inUse.has(file) && !(Number(writer[2]) !== process.pid && isAlive(Number(writer[2]))) : await isOld(file);
     if (abandoned) await rm(file, { recursive: true, force: true });
-  }
-}
-
-/** Whether another process of this machine with that number is running. */
-function isOtherAlive(processId: number): boolean {
-  if (processId === process.pid) return false;
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }
 

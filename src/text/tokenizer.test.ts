@@ -188,7 +188,7 @@ describe("windows", () => {
       fc.asyncProperty(text, fc.integer({ min: 1, max: 20 }), fc.nat(12), async (second, room, stride) => {
         fc.pre(stride < room && second.length > 0);
         const [cut] = await library.encodeBatch([second], { addSpecialTokens: false });
-        cut.truncate(room, stride);
+        cut.truncate(room, stride, "right");
         const expected = [cut, ...cut.getOverflowing()].map((window) => window.getIds());
         const [windows] = await roberta.encodePairs([{ first: "the", second }], { maxLength: room + 5, stride });
         expect(windows.map(({ ids, sequenceIds }) => ids.filter((_, i) => sequenceIds[i] === 1))).toEqual(expected);

@@ -1,0 +1,138 @@
+/**
+ * The cache that Python's huggingface_hub keeps, file for file, so that a model downloaded by either is found by the other:
+ *
+ *     HF_HUB_CACHE/models--ORG--NAME/refs/main              the commit that the branch pointed to
+ *                                    blobs/<etag>           each content once; <etag>.incomplete while it is on its way
+ *                                    snapshots/<commit>/f   a relative link to ../../blobs/<etag>
+ *
+ * (https://huggingface.co/docs/huggingface_hub/guides/manage-cache). Settings come from the environment variables that it reads.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { copyFile, lstat, mkdir, rename, rm, symlink } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import { writeFileAtomic } from "./atomic.js";
+import { systemCode } from "./file-system-errors.js";
+import { indexFileName, parseShardIndex, singleFileName } from "./sharded.js";
+
+export interface HubSettings {
+  /** HF_ENDPOINT, without a slash at its end. */
+  endpoint: string;
+  /** HF_TOKEN, or what `huggingface-cli login` saved. */
+  token: string | undefined;
+  /** HF_HUB_CACHE, or hub/ in HF_HOME. */
+  cache: string;
+  /** HF_HUB_OFFLINE. */
+  offline: boolean;
+  /** The wait before the first repetition of a failed request, in milliseconds; each further one waits twice as long. */
+  retryDelay: number;
+  /** How long a connection may be silent, in milliseconds. */
+  idleTimeout: number;
+}
+
+/** A model on the hub. */
+export interface HubModel {
+  /** ORGANISATION/NAME, or NAME alone for the oldest models. */
+  name: string;
+  /** A branch, a tag or a commit. */
+  revision: string;
+}
+
+export function hubSettings(environment: NodeJS.ProcessEnv = process.env): HubSettings {
+  const cacheHome = environment["XDG_CACHE_HOME"] || path.join(homedir(), ".cache");
+  const home = inHome(environment["HF_HOME"] || path.join(cacheHome, "huggingface"));
+  const isOn = (name: string): boolean => ["1", "ON", "YES", "TRUE"].includes((environment[name] ?? "").toUpperCase());
+  const token =
+    environment["HF_TOKEN"] ||
+    environment["HUGGING_FACE_HUB_TOKEN"] ||
+    savedToken(environment["HF_TOKEN_PATH"] || path.join(home, "token"));
+  return {
+    endpoint: (environment["HF_ENDPOINT"] || "https://huggingface.co").replace(/\/+$/, ""),
+    token: token?.trim() || undefined,
+    cache: inHome(environment["HF_HUB_CACHE"] || environment["HUGGINGFACE_HUB_CACHE"] || path.join(home, "hub")),
+    offline: isOn("HF_HUB_OFFLINE") || isOn("TRANSFORMERS_OFFLINE"),
+    retryDelay: 500,
+    idleTimeout: 30_000,
+  };
+}
+
+function savedToken(file: string): string | undefined {
+  try {
+    return readFileSync(inHome(file), "utf8");
+  } catch {
+    return undefined; // nobody has logged in
+  }
+}
+
+function inHome(folder: string): string {
+  return folder === "~" || folder.startsWith("~/") ? path.join(homedir(), folder.slice(1)) : folder;
+}
+
+function folderName(name: string): string {
+  return `models--${name.replaceAll("/", "--")}`;
+}
+
+/** Where the lock of a file on its way stands. */
+export function lockFile(settings: HubSettings, name: string, etag: string): string {
+  return path.join(settings.cache, ".locks", folderName(name), `${etag}.lectern.lock`);
+}
+
+export function blobFile(settings: HubSettings, name: string, etag: string): string {
+  return path.join(settings.cache, folderName(name), "blobs", etag);
+}
+
+export function snapshotFolder(settings: HubSettings, name: string, commit: string): string {
+  return path.join(settings.cache, folderName(name), "snapshots", commit);
+}
+
+export function isCommit(revision: string): boolean {
+  return /^[0-9a-f]{40}$/.test(revision);
+}
+
+/** The folder of a model that is wholly in the cache, as far as the cache knows where its revision points. */
+export function cachedSnapshot(settings: HubSettings, { name, revision }: HubModel): string | undefined {
+  let commit = revision;
+  if (!isCommit(revision)) {
+    const reference = path.join(settings.cache, folderName(name), "refs", ...revision.split("/"));
+    if (!existsSync(reference)) return undefined;
+    commit = readFileSync(reference, "utf8").trim();
+    if (!isCommit(commit)) return undefined;
+  }
+  const folder = snapshotFolder(settings, name, commit);
+  return isWhole(folder) ? folder : undefined;
+}
+
+/** Whether a folder has a model's configuration and all its weights. (Downloads end with the weights, so the rest is there too.) */
+export function isWhole(folder: string): boolean {
+  const has = (name: string): boolean => existsSync(path.join(folder, name)); // false for a link to nothing
+  if (has("adapter_config.json") && has("adapter_model.safetensors")) return true;
+  if (!has("config.json")) return false;
+  if (has(singleFileName)) return true;
+  if (!has(indexFileName)) return false;
+  const index = path.join(folder, indexFileName);
+  const { weightMap } = parseShardIndex(index, readFileSync(index, "utf8"));
+  return [...weightMap.values()].every(has);
+}
+
+/** Notes where a branch or tag points, for later use without the network. */
+export async function saveReference(settings: HubSettings, { name, revision }: HubModel, commit: string): Promise<void> {
+  if (isCommit(revision)) return;
+  const reference = path.join(settings.cache, folderName(name), "refs", ...revision.split("/"));
+  if (existsSync(reference) && readFileSync(reference, "utf8") === commit) return;
+  await writeFileAtomic(reference, commit);
+}
+
+/** Puts a blob into a snapshot: as a relative link, or as a copy where the system has no links (Windows without its developer mode). */
+export async function linkBlob(blob: string, file: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  if (existsSync(file) && !(await lstat(file)).isSymbolicLink()) return; // Python keeps the file itself here on systems without links
+  const temporary = `${file}.${process.pid}.partial`;
+  await rm(temporary, { force: true });
+  try {
+    await symlink(path.relative(path.dirname(file), blob), temporary);
+  } catch (error) {
+    if (!["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "UNKNOWN"].includes(systemCode(error) ?? "")) throw error;
+    await copyFile(blob, temporary);
+  }
+  await rename(temporary, file);
+}

@@ -1,0 +1,129 @@
+/**
+ * Requests to the Hugging Face Hub: what is sent with each, which failures are tried again, and what a person is told about the others.
+ * The hub's own reason stands in the headers x-error-code and x-error-message.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { LecternError } from "../errors.js";
+import type { HubModel, HubSettings } from "./hub-cache.js";
+
+export interface HubRequest {
+  method?: "GET" | "HEAD";
+  headers?: Record<string, string>;
+  /** "manual" gives a redirection back instead of following it. */
+  redirect?: "follow" | "manual";
+  /** How often it is tried before it counts as failed. */
+  attempts?: number;
+  signal?: AbortSignal;
+}
+
+/** What every request to the hub needs to know. */
+export interface HubContext {
+  settings: HubSettings;
+  model: HubModel;
+  signal?: AbortSignal;
+}
+
+/** How often a request is tried. */
+export const usualAttempts = 5;
+
+/**
+ * A request whose answer is a success or, with `redirect: "manual"`, a redirection.
+ * @throws LecternError HUB_UNREACHABLE, HUB_NOT_FOUND, HUB_UNAUTHORIZED, HUB_FORBIDDEN
+ */
+export async function hubFetch(context: HubContext, url: string, request: HubRequest = {}): Promise<Response> {
+  const { settings, signal } = context;
+  const attempts = request.attempts ?? usualAttempts;
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    let problem: unknown;
+    try {
+      const response = await send(settings, url, request, signal);
+      if (response.status < 400 || response.status === 416) return response;
+      await response.body?.cancel();
+      if (!isPassing(response.status)) throw refusal(context, response);
+      problem = `HTTP ${response.status} ${response.statusText}`;
+    } catch (error) {
+      if (error instanceof LecternError || signal?.aborted) throw error;
+      problem = error;
+    }
+    if (attempt >= attempts) throw unreachable(context, problem);
+    await pauseBefore(context, attempt);
+  }
+}
+
+/** Waits as long as before the `attempt`-th repetition of a request. */
+export async function pauseBefore({ settings, signal }: HubContext, attempt: number): Promise<void> {
+  await pause(settings.retryDelay * 2 ** (attempt - 1), undefined, { signal });
+}
+
+async function send(settings: HubSettings, url: string, request: HubRequest, signal: AbortSignal | undefined): Promise<Response> {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(new Error(`no answer in ${settings.idleTimeout / 1000} s`)), settings.idleTimeout);
+  const authorization: Record<string, string> = {};
+  // The token is for the hub alone; fetch itself drops it where the hub redirects to another host.
+  if (settings.token && new URL(url).origin === new URL(settings.endpoint).origin)
+    authorization["authorization"] = `Bearer ${settings.token}`;
+  try {
+    return await fetch(url, {
+      method: request.method ?? "GET",
+      redirect: request.redirect ?? "follow",
+      // Compressed answers have no length to compare with and cannot be resumed.
+      headers: { "user-agent": "lectern", "accept-encoding": "identity", ...authorization, ...request.headers },
+      signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Too many requests, or a fault of the server's: worth another try. */
+function isPassing(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+function refusal({ settings, model }: HubContext, response: Response): LecternError {
+  const reason = response.headers.get("x-error-code") ?? "";
+  const received = [`HTTP ${response.status}`, reason, response.headers.get("x-error-message")].filter(Boolean).join(", ");
+  const { name, revision } = model;
+  if (response.status === 403 || reason === "GatedRepo") {
+    return new LecternError("HUB_FORBIDDEN", {
+      message: `The hub does not give ${name} to ${settings.token ? "the owner of this token" : "someone without a token"}.`,
+      received,
+      next: `Open ${settings.endpoint}/${name}, accept its terms, then set HF_TOKEN to a token of that account with the right to read it.`,
+    });
+  }
+  if (response.status === 401) {
+    return new LecternError("HUB_UNAUTHORIZED", {
+      message: settings.token ? `The hub does not accept the token for ${name}.` : `The hub has no public model ${name}.`,
+      received,
+      next: settings.token ? "Check HF_TOKEN and the model's name." : "Check the name; for a private model set HF_TOKEN.",
+    });
+  }
+  if (response.status === 404) {
+    const message =
+      reason === "RevisionNotFound" ? `${name} has no revision ${revision} on the hub.` : `The hub has no model ${name} (${revision}).`;
+    return new LecternError("HUB_NOT_FOUND", { message, received, next: "Check the spelling, or give the path of a local model folder." });
+  }
+  return new LecternError("HUB_UNREACHABLE", { message: `The hub refused a request for ${name}.`, received, next: "Check HF_ENDPOINT." });
+}
+
+/** The error for a hub that could not be reached, or whose connections keep breaking. */
+export function unreachable({ settings, model }: HubContext, problem: unknown): LecternError {
+  return new LecternError(
+    "HUB_UNREACHABLE",
+    {
+      message: `Could not get ${model.name} from ${settings.endpoint}.`,
+      received: rootCause(problem),
+      next: "Check the network and HF_ENDPOINT, then run the same command again: it goes on where it stopped.",
+    },
+    { cause: problem },
+  );
+}
+
+/** fetch says only "fetch failed"; what failed is its cause. */
+function rootCause(problem: unknown): string {
+  let error = problem;
+  while (error instanceof Error && error.cause instanceof Error) error = error.cause;
+  if (!(error instanceof Error)) return String(error);
+  return error.message || error.name;
+}

@@ -1,0 +1,163 @@
+/**
+ * Where a model comes from: a folder on this machine, or a name on the Hugging Face Hub, downloaded into the cache that Python uses too.
+ * Only the files that a model is made of are brought, never pickled weights.
+ */
+import { existsSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { LecternError } from "../errors.js";
+import {
+  cachedSnapshot,
+  hubSettings,
+  isCommit,
+  isWhole,
+  linkBlob,
+  saveReference,
+  snapshotFolder,
+  type HubModel,
+  type HubSettings,
+} from "./hub-cache.js";
+import { downloadBlob, type DownloadProgress } from "./hub-download.js";
+import { hubFetch, unreachable, type HubContext } from "./hub-request.js";
+import { indexFileName, parseShardIndex, singleFileName } from "./sharded.js";
+
+export interface ResolveOptions {
+  /** A branch, tag or commit, where the name itself has no @REVISION. Default: main. */
+  revision?: string;
+  onProgress?: DownloadProgress;
+  signal?: AbortSignal;
+}
+
+export interface DownloadOptions extends ResolveOptions {
+  /** Default: from the environment (HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE). */
+  settings?: HubSettings;
+}
+
+/**
+ * The folder of a model: the one named, if it exists, else ORGANISATION/NAME[@REVISION] from the hub or its cache.
+ * @throws LecternError FILE_MISSING, HUB_NAME, and the errors of `downloadModel`
+ * @example const folder = await resolveModel("distilbert-base-uncased");
+ */
+export async function resolveModel(nameOrFolder: string, options: ResolveOptions = {}): Promise<string> {
+  if (existsSync(nameOrFolder)) return nameOrFolder;
+  const parsed = parseModelName(nameOrFolder, options.revision);
+  const parent = path.dirname(nameOrFolder);
+  // "runs/quickstrat" looks like a name on the hub, but beside a folder runs/ it is a path with a slip in it.
+  const isPath = !parsed || (parent !== "." && existsSync(parent) && statSync(parent).isDirectory() && !nameOrFolder.includes("@"));
+  if (isPath && !(parsed && cachedSnapshot(hubSettings(), parsed))) {
+    throw new LecternError("FILE_MISSING", {
+      message: `There is no model folder ${nameOrFolder}.`,
+      expected: "a folder, or ORGANISATION/NAME[@REVISION] on the Hugging Face Hub",
+      next: parsed ? `Check the path; for the model of that name on the hub, write ${nameOrFolder}@main.` : "Check the path.",
+    });
+  }
+  return downloadModel(nameOrFolder, options);
+}
+
+/**
+ * Brings a model from the hub into the cache; what is there already is not fetched again.
+ * Without a network, or with HF_HUB_OFFLINE, the copy in the cache serves, if it is whole.
+ * @returns the folder of the snapshot, named after the commit
+ * @throws LecternError HUB_NAME, HUB_OFFLINE, HUB_UNREACHABLE, HUB_NOT_FOUND, HUB_UNAUTHORIZED, HUB_FORBIDDEN, HUB_CHECKSUM, HUB_NO_WEIGHTS,
+ *   DISK_FULL, FILE_NOT_WRITABLE
+ */
+export async function downloadModel(name: string, options: DownloadOptions = {}): Promise<string> {
+  const model = parseModelName(name, options.revision);
+  if (!model) {
+    throw new LecternError("HUB_NAME", {
+      message: `${JSON.stringify(name)} is not the name of a model on the hub.`,
+      expected: "ORGANISATION/NAME or ORGANISATION/NAME@REVISION",
+      next: "Copy the name from the top of the model's page.",
+    });
+  }
+  const settings = options.settings ?? hubSettings();
+  const context: HubContext = { settings, model, signal: options.signal };
+  const cached = cachedSnapshot(settings, model);
+  if (cached !== undefined && (settings.offline || isCommit(model.revision))) return cached;
+  if (settings.offline) {
+    throw new LecternError("HUB_OFFLINE", {
+      message: `${model.name} (${model.revision}) is not in the cache, and HF_HUB_OFFLINE forbids asking the hub.`,
+      expected: `a whole copy under ${settings.cache}`,
+      next: "Unset HF_HUB_OFFLINE, or download the model first: lectern pull NAME.",
+    });
+  }
+  let listing: Listing;
+  try {
+    listing = await list(context, cached === undefined ? undefined : 1);
+  } catch (error) {
+    if (cached !== undefined && error instanceof LecternError && error.code === "HUB_UNREACHABLE") return cached;
+    throw error;
+  }
+  return download(context, listing, options.onProgress);
+}
+
+interface Listing {
+  commit: string;
+  files: string[];
+}
+
+async function list(context: HubContext, attempts: number | undefined): Promise<Listing> {
+  const { settings, model } = context;
+  const url = `${settings.endpoint}/api/models/${model.name}/revision/${encodeURIComponent(model.revision)}`;
+  const response = await hubFetch(context, url, { attempts });
+  let answer: unknown;
+  try {
+    answer = await response.json();
+  } catch (error) {
+    throw unreachable(context, error);
+  }
+  const { sha, siblings } = (answer ?? {}) as { sha?: unknown; siblings?: unknown };
+  if (typeof sha !== "string" || !isCommit(sha) || !Array.isArray(siblings))
+    throw unreachable(context, `an answer that is not the hub's, from ${url}`);
+  const names = siblings.map((sibling) => (sibling as { rfilename?: unknown } | null)?.rfilename);
+  return { commit: sha, files: names.filter((name) => typeof name === "string") };
+}
+
+/** Files wanted of any model, where it has them; weights come on top. */
+const wanted =
+  /^(config|generation_config|special_tokens_map|added_tokens|adapter_config|vocab|tokenizer[\w.-]*)\.json$|^(vocab\.txt|merges\.txt|chat_template\.jinja|README\.md)$/;
+
+async function download(context: HubContext, { commit, files }: Listing, onProgress?: DownloadProgress): Promise<string> {
+  const { settings, model } = context;
+  const folder = snapshotFolder(settings, model.name, commit);
+  const bring = async (file: string): Promise<void> => {
+    const blob = await downloadBlob(context, commit, file, onProgress);
+    await linkBlob(blob, path.join(folder, file));
+  };
+  if (!isWhole(folder)) {
+    const has = new Set(files);
+    const single = [singleFileName, "adapter_model.safetensors"].filter((name) => has.has(name));
+    const isSharded = single.length === 0 && has.has(indexFileName);
+    if (single.length === 0 && !isSharded) throw noWeights(model, files);
+    // Weights come last: a snapshot that has them has all else.
+    for (const file of files) if (wanted.test(file)) await bring(file);
+    for (const file of single) await bring(file);
+    if (isSharded) {
+      await bring(indexFileName);
+      const index = path.join(folder, indexFileName);
+      for (const shard of new Set(parseShardIndex(index, await readFile(index, "utf8")).weightMap.values())) await bring(shard);
+    }
+  }
+  await saveReference(settings, model, commit);
+  return folder;
+}
+
+/** ORGANISATION/NAME[@REVISION], or undefined for what cannot be one. */
+function parseModelName(text: string, revision: string | undefined): HubModel | undefined {
+  const at = text.indexOf("@");
+  const name = at < 0 ? text : text.slice(0, at);
+  const chosen = at < 0 ? (revision ?? "main") : text.slice(at + 1);
+  const isName = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/.test(name) && !/--|\.\./.test(name);
+  const isRevision = /^[\w.-]+(\/[\w.-]+)*$/.test(chosen) && !chosen.split("/").some((part) => /^\.+$/.test(part));
+  return isName && isRevision ? { name, revision: chosen } : undefined;
+}
+
+function noWeights({ name, revision }: HubModel, files: string[]): LecternError {
+  const others = files.filter((file) => /\.(bin|pt|pth|h5|msgpack|gguf|onnx|safetensors)$/.test(file));
+  return new LecternError("HUB_NO_WEIGHTS", {
+    message: `${name} (${revision}) has no weights in safetensors form.`,
+    expected: `${singleFileName} or ${indexFileName}`,
+    received: others.length > 0 ? others.slice(0, 5).join(", ") : "no weights",
+    next: "Look for another revision (many models have refs/pr/N with safetensors) or a converted copy of the model.",
+  });
+}

@@ -1,0 +1,38 @@
+/** `lectern pull`: a model from the Hugging Face Hub into the local cache. */
+import { readdir, stat } from "node:fs/promises";
+import path from "node:path";
+import type { Command } from "commander";
+import { downloadModel } from "../checkpoint/hub.js";
+import type { DownloadProgress } from "../checkpoint/hub-download.js";
+
+export function registerPull(program: Command): void {
+  program
+    .command("pull")
+    .description("download a model from the Hugging Face Hub into the cache that Python uses too (HF_HOME)")
+    .argument("<model>", "ORGANISATION/NAME, or ORGANISATION/NAME@REVISION for a branch, tag or commit")
+    .option("--json", "print the result as JSON")
+    .action(async (model: string, options: { json?: boolean }) => {
+      const folder = await downloadModel(model, { onProgress: printProgress(process.stderr) });
+      if (!options.json) {
+        console.log(folder);
+        return;
+      }
+      const names = (await readdir(folder)).sort();
+      const files = await Promise.all(names.map(async (name) => ({ name, bytes: (await stat(path.join(folder, name))).size })));
+      console.log(JSON.stringify({ model, commit: path.basename(folder), folder, files }));
+    });
+}
+
+/** On a terminal one line a file that counts up; elsewhere a line when a file is there. */
+function printProgress(stream: NodeJS.WriteStream): DownloadProgress {
+  let last = 0;
+  return ({ file, received, total }) => {
+    const isDone = received === total;
+    const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+    if (isDone) stream.write(`${stream.isTTY ? "\r\u001b[K" : ""}${file}  ${megabytes(received)}\n`);
+    else if (stream.isTTY && Date.now() - last > 100) {
+      last = Date.now();
+      stream.write(`\r\u001b[K${file}  ${megabytes(received)}${total === undefined ? "" : ` of ${megabytes(total)}`}`);
+    }
+  };
+}
