@@ -3,6 +3,8 @@
  * docs/errors.md lists the same codes, and a test proves that the two agree.
  */
 export const errorCatalogue = {
+  UNKNOWN_MODEL_TYPE: "The model_type of config.json names an architecture that is not supported.",
+  BAD_MODEL_CONFIG: "A key of config.json is missing or has a value that the architecture cannot use.",
   NO_GRADIENT: "A trainable value is reached only through an op that has no gradient.",
   NATIVE_LIBRARY_MISSING: "ONNX Runtime has no shared library for this platform, or it is too old.",
   FILE_MISSING: "A file or folder that was named does not exist.",

@@ -8,3 +8,8 @@ export { expandComposites, mergeDuplicates, rewriteGraph } from "./graph/rewrite
 export * from "./ops/index.js";
 export * from "./runtime/runtime.js";
 export { nativeRuntime, type NativeOptions } from "./runtime/native/native-runtime.js";
+export * from "./block/block.js";
+export { differentiate } from "./block/differentiate.js";
+export { createParameterStore, type ParameterGroup, type ParameterStore, type StoredParameter } from "./block/parameter-store.js";
+export { createTrainingExecutor, type MicroBatch, type TrainingExecutor } from "./block/training-executor.js";
+export type { ResidualPolicy } from "./autodiff/residuals.js";

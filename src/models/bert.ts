@@ -1,0 +1,133 @@
+/** BERT (Devlin et al. 2019); reference implementation: transformers' modeling_bert. Models in its family share the pieces here. */
+import { z } from "zod";
+import type { Block, Call } from "../engine/block/block.js";
+import { add, iota, symbol } from "../engine/index.js";
+import { paddingBias } from "../nn/attention.js";
+import { type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-layer.js";
+import { type ActivationName, activations, embedding, norm } from "../nn/layers.js";
+import { checkpointNames, embeddingParameters, normParameters } from "../nn/parameters.js";
+import { defineModel, type DropoutOverrides, type Encoder } from "./define-model.js";
+
+export const activationName = z.enum(Object.keys(activations) as [ActivationName, ...ActivationName[]]);
+
+/** The keys of config.json that BERT and RoBERTa read, with transformers' defaults. */
+export const bertConfig = z.object({
+  vocab_size: z.number().int().positive(),
+  hidden_size: z.number().int().positive().default(768),
+  num_hidden_layers: z.number().int().positive().default(12),
+  num_attention_heads: z.number().int().positive().default(12),
+  intermediate_size: z.number().int().positive().default(3072),
+  hidden_act: activationName.default("gelu"),
+  hidden_dropout_prob: z.number().min(0).max(1).default(0.1),
+  attention_probs_dropout_prob: z.number().min(0).max(1).default(0.1),
+  max_position_embeddings: z.number().int().positive().default(512),
+  type_vocab_size: z.number().int().positive().default(2),
+  layer_norm_eps: z.number().positive().default(1e-12),
+  initializer_range: z.number().positive().default(0.02),
+  pad_token_id: z.number().int().nonnegative().nullish().transform((id) => id ?? 0),
+  position_embedding_type: z.literal("absolute").nullish(),
+});
+export type BertConfig = z.infer<typeof bertConfig>;
+
+const [batch, seq] = [symbol("batch"), symbol("seq")];
+const ids = { dtype: "int64", shape: [batch, seq] } as const;
+
+/** Word, position and token-type embeddings, normalised: ids [batch, seq] → x [batch, seq, width] and the padding bias. */
+function embeddings(config: BertConfig, dropout: number): Block {
+  const { hidden_size: width, initializer_range: deviation } = config;
+  return {
+    kind: `bert embeddings ${JSON.stringify([config, dropout])}`,
+    inputs: { input_ids: ids, attention_mask: ids, token_type_ids: ids },
+    parameters: {
+      ...embeddingParameters("word", config.vocab_size, width, deviation),
+      ...embeddingParameters("position", config.max_position_embeddings, width, deviation),
+      ...embeddingParameters("type", config.type_vocab_size, width, deviation),
+      ...normParameters("norm", width),
+    },
+    build: (scope) => {
+      const { input_ids, attention_mask, token_type_ids } = scope.inputs;
+      const position = embedding(scope, "position", iota(seq)); // [seq, width]
+      const sum = add(add(embedding(scope, "word", input_ids, config.pad_token_id), embedding(scope, "type", token_type_ids)), position);
+      return { x: scope.dropout(norm(scope, "norm", sum, config.layer_norm_eps), dropout), bias: paddingBias(attention_mask) };
+    },
+  };
+}
+
+export const bertEmbeddingNames = {
+  word: "embeddings.word_embeddings",
+  position: "embeddings.position_embeddings",
+  type: "embeddings.token_type_embeddings",
+  norm: "embeddings.LayerNorm",
+};
+
+const bertLayerNames = {
+  "attention.query": "attention.self.query",
+  "attention.key": "attention.self.key",
+  "attention.value": "attention.self.value",
+  "attention.output": "attention.output.dense",
+  "attention.norm": "attention.output.LayerNorm",
+  intermediate: "intermediate.dense",
+  output: "output.dense",
+  norm: "output.LayerNorm",
+};
+
+/** The calls of a stack of equal layers, from `x 0` to the last hidden states. */
+export function encoderCalls(layers: number, options: EncoderLayerOptions, prefix: string, path: string, names: Readonly<Record<string, string>>): Call[] {
+  const block = postNormEncoderLayer(options);
+  return Array.from({ length: layers }, (_, index) => ({
+    block,
+    name: `${path}.${index}`,
+    inputs: { x: `x ${index}`, bias: "bias" },
+    outputs: { x: `x ${index + 1}` },
+    parameters: checkpointNames(block.parameters, `${prefix}${path}.${index}.`, names),
+  }));
+}
+
+/** BERT and RoBERTa differ in their embeddings only. */
+export function bertEncoder(config: BertConfig, overrides: DropoutOverrides, prefix: string, embed: Block): Omit<Encoder, "maxLength"> {
+  const layer: EncoderLayerOptions = {
+    width: config.hidden_size,
+    heads: config.num_attention_heads,
+    intermediate: config.intermediate_size,
+    activation: config.hidden_act,
+    epsilon: config.layer_norm_eps,
+    dropout: overrides.hidden ?? config.hidden_dropout_prob,
+    attentionDropout: overrides.attention ?? config.attention_probs_dropout_prob,
+    deviation: config.initializer_range,
+  };
+  return {
+    kind: "encoder",
+    network: {
+      inputs: { input_ids: ids, attention_mask: ids, token_type_ids: ids },
+      calls: [
+        {
+          block: embed,
+          name: "embeddings",
+          inputs: { input_ids: "input_ids", attention_mask: "attention_mask", token_type_ids: "token_type_ids" },
+          outputs: { x: "x 0", bias: "bias" },
+          parameters: checkpointNames(embed.parameters, prefix, bertEmbeddingNames),
+        },
+        ...encoderCalls(config.num_hidden_layers, layer, prefix, "encoder.layer", bertLayerNames),
+      ],
+    },
+    hidden: `x ${config.num_hidden_layers}`,
+    width: config.hidden_size,
+    headDropout: 0,
+    deviation: config.initializer_range,
+    vocabularySize: config.vocab_size,
+    padTokenId: config.pad_token_id,
+    tokenTypes: config.type_vocab_size,
+    prefix,
+  };
+}
+
+export const bert = defineModel<BertConfig>({
+  type: "bert",
+  questionAnswering: "BertForQuestionAnswering",
+  config: bertConfig,
+  build: (config, overrides) => ({
+    ...bertEncoder(config, overrides, "bert.", embeddings(config, overrides.hidden ?? config.hidden_dropout_prob)),
+    maxLength: config.max_position_embeddings,
+  }),
+  tiny: { vocab_size: 99, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 37, max_position_embeddings: 64 },
+});

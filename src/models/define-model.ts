@@ -1,0 +1,45 @@
+/** What an architecture's file declares: how its config.json is read and which blocks make its network. */
+import type { z } from "zod";
+import type { Network } from "../engine/block/block.js";
+
+/** An encoder without a head: tasks add their own call behind `hidden`. */
+export interface Encoder {
+  readonly kind: "encoder";
+  readonly network: Network;
+  /** The network's tensor of last hidden states [batch, seq, width]. */
+  readonly hidden: string;
+  readonly width: number;
+  /** Dropout before a question-answering head. */
+  readonly headDropout: number;
+  /** Standard deviation of fresh weights. */
+  readonly deviation: number;
+  readonly vocabularySize: number;
+  /** Longest input in tokens. */
+  readonly maxLength: number;
+  readonly padTokenId: number;
+  /** Whether the network reads token_type_ids, and how many kinds there are. */
+  readonly tokenTypes: number | undefined;
+  /** Path under which full models hold this encoder (`bert.`); checkpoints of the bare encoder leave it out. */
+  readonly prefix: string;
+}
+
+export interface ModelDefinition<Config = unknown> {
+  /** `model_type` of config.json. */
+  readonly type: string;
+  /** Name of the class with a question-answering head, for `architectures` in config.json. */
+  readonly questionAnswering: string;
+  readonly config: z.ZodType<Config>;
+  readonly build: (config: Config, overrides: DropoutOverrides) => Encoder;
+  /** A small configuration for the contract test. */
+  readonly tiny: Record<string, unknown>;
+}
+
+/** Dropout rates of a recipe, in place of config.json's. */
+export interface DropoutOverrides {
+  readonly hidden?: number;
+  readonly attention?: number;
+}
+
+export function defineModel<Config>(definition: ModelDefinition<Config>): ModelDefinition {
+  return definition as unknown as ModelDefinition;
+}

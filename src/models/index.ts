@@ -1,0 +1,36 @@
+/** The architectures there are, by config.json's model_type. A new model is one file and one line here. */
+import { LecternError } from "../errors.js";
+import { bert } from "./bert.js";
+import type { DropoutOverrides, Encoder, ModelDefinition } from "./define-model.js";
+import { distilbert } from "./distilbert.js";
+import { roberta } from "./roberta.js";
+
+export const models: readonly ModelDefinition[] = [bert, distilbert, roberta];
+
+/** The definition for a config.json. Throws UNKNOWN_MODEL_TYPE with what is supported. */
+export function modelDefinition(config: Readonly<Record<string, unknown>>): ModelDefinition {
+  const found = models.find(({ type }) => type === config.model_type);
+  if (found !== undefined) return found;
+  throw new LecternError("UNKNOWN_MODEL_TYPE", {
+    message: "This architecture is not supported.",
+    expected: `config.json with model_type ${models.map(({ type }) => type).join(", ")}`,
+    received: config.model_type === undefined ? "a config.json without model_type" : `model_type ${JSON.stringify(config.model_type)}`,
+    next: "choose a model of a supported type",
+  });
+}
+
+/** Builds the network that a config.json describes. Throws BAD_MODEL_CONFIG naming the key that is wrong. */
+export function buildModel(config: Readonly<Record<string, unknown>>, overrides: DropoutOverrides = {}): Encoder {
+  const definition = modelDefinition(config);
+  const parsed = definition.config.safeParse(config);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new LecternError("BAD_MODEL_CONFIG", {
+      message: `config.json of this ${definition.type} model cannot be used.`,
+      expected: `${issue.path.join(".") || "the config"}: ${issue.message}`,
+      received: JSON.stringify(issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], config)) ?? "nothing",
+      next: "check that the model folder is complete and of this type",
+    });
+  }
+  return definition.build(parsed.data, overrides);
+}

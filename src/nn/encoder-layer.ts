@@ -1,0 +1,46 @@
+/** The transformer encoder layer that BERT, DistilBERT and RoBERTa share: attention and feed-forward, each followed by its norm. */
+import type { Block } from "../engine/block/block.js";
+import { add, symbol } from "../engine/index.js";
+import { selfAttention } from "./attention.js";
+import { type ActivationName, activations, dense, norm } from "./layers.js";
+import { denseParameters, normParameters } from "./parameters.js";
+
+export interface EncoderLayerOptions {
+  readonly width: number;
+  readonly heads: number;
+  /** Width of the feed-forward layer. */
+  readonly intermediate: number;
+  readonly activation: ActivationName;
+  readonly epsilon: number;
+  readonly dropout: number;
+  readonly attentionDropout: number;
+  /** Standard deviation of fresh weights. */
+  readonly deviation: number;
+}
+
+/** x [batch, seq, width] and bias [batch, 1, 1, seq] → x [batch, seq, width] */
+export function postNormEncoderLayer(options: EncoderLayerOptions): Block {
+  const { width, heads, intermediate, activation, epsilon, dropout, attentionDropout, deviation } = options;
+  const [batch, seq] = [symbol("batch"), symbol("seq")];
+  return {
+    kind: `encoder layer ${JSON.stringify(options)}`,
+    inputs: {
+      x: { dtype: "float32", shape: [batch, seq, width] },
+      bias: { dtype: "float32", shape: [batch, 1, 1, seq] },
+    },
+    parameters: {
+      ...["query", "key", "value", "output"].reduce((all, part) => ({ ...all, ...denseParameters(`attention.${part}`, width, width, deviation) }), {}),
+      ...normParameters("attention.norm", width),
+      ...denseParameters("intermediate", width, intermediate, deviation),
+      ...denseParameters("output", intermediate, width, deviation),
+      ...normParameters("norm", width),
+    },
+    build: (scope) => {
+      const { x, bias } = scope.inputs;
+      const attended = selfAttention(scope, "attention", x, bias, { heads, dropout: attentionDropout });
+      const middle = norm(scope, "attention.norm", add(scope.dropout(attended, dropout), x), epsilon);
+      const grown = dense(scope, "output", activations[activation](dense(scope, "intermediate", middle)));
+      return { x: norm(scope, "norm", add(scope.dropout(grown, dropout), middle), epsilon) };
+    },
+  };
+}
