@@ -67,6 +67,11 @@ export const maximum = binary(Max);
 /** The smaller of each pair. */
 export const minimum = binary(Min);
 
+/** x, but not less than `low` nor more than `high`; no gradient where it is cut. */
+export function clamp(x: Value, low: number, high: number): Value {
+  return minimum(maximum(x, low), high);
+}
+
 /** a + b + c + … */
 export function addAll(first: Value, ...rest: Value[]): Value {
   return rest.reduce((sum, value) => add(sum, value), first);

@@ -1,31 +1,43 @@
-/** Rows picked by index, and the scatter that is its gradient; a row picked twice gets both gradients. */
+/** Rows (or slices along another axis) picked by index, and the scatter that is its gradient; one picked twice gets both gradients. */
 import type { Shape } from "../graph/dimension.js";
 import type { Value } from "../graph/value.js";
 import { scalar } from "./constant.js";
-import { defineOp, requireSame, requireType, ShapeError } from "./define-op.js";
+import { defineOp, requireSame, requireType, resolveAxis, ShapeError } from "./define-op.js";
 import { tensorOf } from "./sample.js";
-import { expand } from "./shape.js";
+import { expand, transpose } from "./shape.js";
 
-export const Gather = defineOp({
+export const Gather = defineOp<{ readonly axis: number }>({
   name: "Gather",
-  infer: ([table, indices]) => {
+  infer: ([table, indices], { axis }) => {
     requireType(indices, ["int64"], "the indices");
-    if (table.rank === 0) throw new ShapeError("the table should have a first axis to pick from");
-    return [{ dtype: table.dtype, shape: [...indices.shape, ...table.shape.slice(1)] }];
+    if (axis >= table.rank) throw new ShapeError(`the table should have an axis ${axis} to pick from, got ${table}`);
+    return [{ dtype: table.dtype, shape: [...table.shape.slice(0, axis), ...indices.shape, ...table.shape.slice(axis + 1)] }];
   },
-  vjp: ({ dy, inputs: [table, indices] }) => [scatterAdd(zeros(table.shape), indices, dy), undefined],
+  // scatterAdd goes along the first axis: bring the picked axis (of dy, the axes of the indices) to the front and the result's back
+  vjp: ({ dy, inputs: [table, indices], attributes: { axis } }) => {
+    const toFront = moveAxes(table.rank, axis, 1);
+    const dTable = scatterAdd(zeros(toFront.map((from) => table.shape[from])), indices, transpose(dy, moveAxes(dy.rank, axis, indices.rank)));
+    return [transpose(dTable, toFront.map((_, to) => toFront.indexOf(to))), undefined];
+  },
   cost: "elementwise",
-  lower: (emit, [table, indices]) => [emit.node("Gather", [table, indices], { attributes: { axis: 0 } })],
   sample: (random) => [
-    { inputs: [random.normal([5, 3]), tensorOf("int64", [2, 3], [0, 4, 4, 1, 4, 0])] },
-    { inputs: [random.normal([4]), tensorOf("int64", [], [2])] },
-    { inputs: [random.normal([1, 2]), tensorOf("int64", [0], [])] },
+    { inputs: [random.normal([5, 3]), tensorOf("int64", [2, 3], [0, 4, 4, 1, 4, 0])], attributes: { axis: 0 } },
+    { inputs: [random.normal([4]), tensorOf("int64", [], [2])], attributes: { axis: 0 } },
+    { inputs: [random.normal([1, 2]), tensorOf("int64", [0], [])], attributes: { axis: 0 } },
+    { inputs: [random.normal([2, 4, 3]), tensorOf("int64", [2, 2], [3, 0, 3, 3])], attributes: { axis: 1 } },
+    { inputs: [random.normal([2, 3]), tensorOf("int64", [], [1])], attributes: { axis: 1 } },
   ],
 });
 
-/** table[indices]: [rows, ...rest] and int64 [...picked] → [...picked, ...rest]. */
-export function gather(table: Value, indices: Value): Value {
-  return Gather.apply([table, indices])[0];
+/** table[indices]: [rows, ...rest] and int64 [...picked] → [...picked, ...rest]; picks along `axis` where that is not the first. */
+export function gather(table: Value, indices: Value, axis = 0): Value {
+  return Gather.apply([table, indices], { axis: resolveAxis(axis, table.rank) })[0];
+}
+
+/** The permutation that brings `count` axes from `first` on to the front. */
+function moveAxes(rank: number, first: number, count: number): number[] {
+  const axes = Array.from({ length: rank }, (_, axis) => axis);
+  return [...axes.slice(first, first + count), ...axes.slice(0, first), ...axes.slice(first + count)];
 }
 
 export const ScatterAdd = defineOp({

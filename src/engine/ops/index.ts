@@ -1,15 +1,21 @@
 /** Every op, one line a concept. */
-export { add, addAll, div, maximum, minimum, mul, pow, sub } from "./arithmetic.js";
+export { add, addAll, clamp, div, maximum, minimum, mul, pow, sub } from "./arithmetic.js";
 export { gelu, geluTanh, silu } from "./activations.js";
 export { attention } from "./attention.js";
 export { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or } from "./comparison.js";
 export { constant, dimensionValue, iota, type Operand, scalar } from "./constant.js";
+export { type CrossEntropy, crossEntropy, ignoredLabel, labelLogProbability } from "./cross-entropy.js";
+export { cumulativeSum } from "./cumulative-sum.js";
+export { embedding } from "./embedding.js";
 export { defineOp, ShapeError } from "./define-op.js";
 export { abs, cos, erf, exp, log, neg, reciprocal, relu, sigmoid, sin, sqrt, square, tanh } from "./elementwise.js";
 export { gather, scatterAdd, zeros } from "./gather.js";
+export { gatherAlong, scatterAddAlong } from "./gather-along.js";
+export { causalMask, lengthMask, lowestFloat32, maskBias, windowMask } from "./masks.js";
 export { flattenRows, linear, matmul } from "./matmul.js";
 export { layerNorm, rmsNorm } from "./normalisation.js";
-export { max, mean, sum } from "./reduction.js";
+export { logSumExp, max, mean, sum } from "./reduction.js";
+export { oneHot } from "./one-hot.js";
 export { cast, where } from "./select.js";
-export { concat, expand, pad, reshape, slice, transpose, transposed } from "./shape.js";
+export { concat, expand, pad, reshape, slice, split, transpose, transposed } from "./shape.js";
 export { logSoftmax, softmax } from "./softmax.js";

@@ -1,10 +1,11 @@
 /** Reductions over axes. */
 import { type Dimension, elementCount } from "../graph/dimension.js";
 import type { Value } from "../graph/value.js";
-import { div, mul } from "./arithmetic.js";
+import { div, mul, sub } from "./arithmetic.js";
 import { equal } from "./comparison.js";
 import { dimensionValue } from "./constant.js";
 import { defineOp, resolveAxis } from "./define-op.js";
+import { exp } from "./elementwise.js";
 import { cast } from "./select.js";
 import { expand, reshape } from "./shape.js";
 
@@ -45,6 +46,7 @@ function defineReduction(name: string, vjp: (dy: Value, x: Value, y: Value) => V
 
 export const ReduceSum = defineReduction("ReduceSum", (dy, x) => expand(dy, x.shape), true);
 export const ReduceMax = defineReduction("ReduceMax", (dy, x, y) => mul(dy, cast(equal(x, y), "float32"))); // to every place that holds the maximum
+export const ReduceLogSumExp = defineReduction("ReduceLogSumExp", (dy, x, y) => mul(dy, exp(sub(x, y)))); // ∂ ln Σ eˣ = softmax(x)
 
 function reduce(op: typeof ReduceSum, x: Value, axes: readonly number[], options?: ReductionOptions): Value {
   const resolved = [...new Set(axes.map((axis) => resolveAxis(axis, x.rank)))].sort((a, b) => a - b);
@@ -59,6 +61,11 @@ export function sum(x: Value, axes: readonly number[] = x.shape.map((_, axis) =>
 /** The largest element over `axes`; its gradient goes to every element that equals it. */
 export function max(x: Value, axes: readonly number[] = x.shape.map((_, axis) => axis), options?: ReductionOptions): Value {
   return reduce(ReduceMax, x, axes, options);
+}
+
+/** ln Σ eˣ over `axes`, without overflow. */
+export function logSumExp(x: Value, axes: readonly number[] = x.shape.map((_, axis) => axis), options?: ReductionOptions): Value {
+  return reduce(ReduceLogSumExp, x, axes, options);
 }
 
 /** The mean over `axes`. */

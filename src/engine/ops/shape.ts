@@ -148,6 +148,13 @@ export function concat(parts: readonly Value[], axis: number): Value {
   return parts.length === 1 ? parts[0] : Concat.apply(parts, { axis: resolveAxis(axis, parts[0].rank) })[0];
 }
 
+/** The parts of x along `axis` whose sizes are given; they cover it. */
+export function split(x: Value, sizes: readonly Dimension[], axis: number): Value[] {
+  const resolved = resolveAxis(axis, x.rank);
+  requireSame(addDimensions(...sizes), x.shape[resolved], "the sum of the sizes and the dimension that is split");
+  return sizes.map((size, index) => slice(x, resolved, addDimensions(...sizes.slice(0, index)), size));
+}
+
 type PadAttributes = { readonly axis: number; readonly before: Dimension; readonly after: Dimension; readonly value: number };
 
 export const Pad = defineOp<PadAttributes>({
