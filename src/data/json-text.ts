@@ -1,0 +1,89 @@
+/**
+ * Text and JSON of data files. UTF-8 only, a byte order mark is skipped. Lines end at line feeds and nowhere else: JSON texts may hold
+ * U+2028 and the like, at which Node's readline would cut.
+ */
+import { createReadStream } from "node:fs";
+import { LecternError } from "../errors.js";
+
+/** A line and its number, from 1. */
+export interface Line {
+  text: string;
+  number: number;
+}
+
+/** The lines of a file one by one, without holding the file in memory; empty lines are left out. */
+export async function* readLines(file: string): AsyncGenerator<Line> {
+  let rest: Buffer[] = [];
+  let number = 0;
+  const decode = (bytes: Uint8Array): Line | undefined => {
+    number++;
+    const text = decodeText(bytes, `${file}: line ${number}`, number === 1).trim();
+    return text === "" ? undefined : { text, number };
+  };
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      const line = decode(Buffer.concat([...rest, chunk.subarray(start, end)]));
+      if (line !== undefined) yield line;
+      rest = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) rest.push(chunk.subarray(start));
+  }
+  const last = decode(Buffer.concat(rest));
+  if (last !== undefined) yield last;
+}
+
+/**
+ * Bytes as text.
+ * @param what names the bytes in the error
+ * @throws LecternError DATA_SYNTAX when they are not UTF-8
+ */
+export function decodeText(bytes: Uint8Array, what: string, skipByteOrderMark = true): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: !skipByteOrderMark }).decode(bytes);
+  } catch (error) {
+    throw new LecternError(
+      "DATA_SYNTAX",
+      {
+        message: `${what} is not UTF-8 text.`,
+        expected: "JSON, JSON lines or parquet",
+        received: "bytes that are not UTF-8",
+        next: "Save the file as UTF-8; a compressed file has to be unpacked first.",
+      },
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * JSON as a value.
+ * @param what names the text in the error
+ * @throws LecternError DATA_SYNTAX with line and column
+ */
+export function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LecternError(
+      "DATA_SYNTAX",
+      {
+        message: `${what} is not valid JSON${positionIn(text, reason)}.`,
+        expected: "JSON (RFC 8259), in JSON lines one object a line",
+        received: text.trim() === "" ? "an empty file" : reason.replaceAll(/\s+/g, " ").slice(0, 160),
+        next: "Correct the file there; if it was downloaded, download it again.",
+      },
+      { cause: error },
+    );
+  }
+}
+
+function positionIn(text: string, reason: string): string {
+  const position = / at position (\d+)/.exec(reason)?.[1];
+  const end = position !== undefined ? Number(position) : reason.includes("end of JSON") ? text.length : undefined;
+  if (end === undefined) return "";
+  const before = text.slice(0, end);
+  const lineStart = before.lastIndexOf("\n") + 1;
+  return ` (line ${before.split("\n").length}, column ${end - lineStart + 1})`;
+}

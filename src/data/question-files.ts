@@ -1,0 +1,156 @@
+/**
+ * The questions of one data file, whatever its format. The content decides: parquet by its magic bytes; JSON with `data` is SQuAD's nested form,
+ * a JSON list holds rows; a file named .jsonl or .ndjson, or one whose first line is a whole JSON object that is not all of the file, holds a row a line.
+ */
+import { open, readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import { LecternError } from "../errors.js";
+import { asFields, asList, asText, at, fieldError } from "./fields.js";
+import { decodeText, parseJson, readLines } from "./json-text.js";
+import { readParquet } from "./parquet.js";
+import type { RawQuestion } from "./raw-question.js";
+import { readRow } from "./rows.js";
+import { readSquad } from "./squad-json.js";
+
+export type DataFormat = "squad" | "json" | "jsonl" | "parquet";
+
+/** What is known of a file once its questions were read. */
+export interface DataFile {
+  path: string;
+  format: DataFormat;
+  /** The `version` that a SQuAD file states: "1.1", "v2.0". */
+  version?: string;
+  /** Questions read, before duplicates are dropped; fewer than the file has when a limit stopped the reading. */
+  questions: number;
+  emptyParagraphs: number;
+}
+
+/** JavaScript's longest string, about 537 million code units: larger JSON files cannot be parsed at once. */
+const longestJson = 0x1fffffe8;
+
+/**
+ * Reads a file; `facts` is filled in as the reading goes on.
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY
+ */
+export async function* readQuestions(facts: DataFile): AsyncGenerator<RawQuestion> {
+  for await (const question of questionsOf(facts)) {
+    facts.questions++;
+    yield question;
+  }
+  if (facts.questions === 0) {
+    throw new LecternError("DATA_EMPTY", {
+      message: `${facts.path} holds no question.`,
+      expected: "at least one question",
+      received: facts.emptyParagraphs > 0 ? `${facts.emptyParagraphs} paragraphs without questions` : "none",
+      next: "Name another file, or check how this one was written.",
+    });
+  }
+}
+
+/** The facts of a file that has not been read yet. */
+export async function openDataFile(file: string): Promise<DataFile> {
+  return { path: file, format: await formatOf(file), questions: 0, emptyParagraphs: 0 };
+}
+
+async function* questionsOf(facts: DataFile): AsyncGenerator<RawQuestion> {
+  const file = facts.path;
+  if (facts.format === "parquet") {
+    let row = 0;
+    for await (const fields of readParquet(file)) yield readRow(fields, { file, path: `row ${row++}` });
+  } else if (facts.format === "jsonl") {
+    for await (const line of readLines(file)) {
+      yield readRow(parseJson(line.text, `${file}: line ${line.number}`), { file, path: `line ${line.number}` });
+    }
+  } else {
+    yield* questionsOfJson(facts, parseJson(decodeText(await readFile(file), file), file));
+  }
+}
+
+function* questionsOfJson(facts: DataFile, root: unknown): Generator<RawQuestion> {
+  const place = { file: facts.path, path: "" };
+  if (Array.isArray(root)) {
+    facts.format = "json";
+    for (const [i, row] of root.entries()) yield readRow(row, at(place, i));
+    return;
+  }
+  const fields = asFields(root, place, "an object or a list");
+  const { data, version } = fields;
+  if (version !== undefined && version !== null)
+    facts.version = typeof version === "number" ? String(version) : asText(version, at(place, "version"));
+  if (data === undefined) throw fieldError(at(place, "data"), "SQuAD's list of articles, or rows", data);
+  const first = asList(data, at(place, "data"))[0];
+  if (first !== undefined && !("paragraphs" in asFields(first, { file: facts.path, path: "data[0]" })) && "question" in (first as object)) {
+    facts.format = "json"; // {"data": [rows]}, as Hugging Face's training scripts read with field="data"
+    yield* questionsOfJson(facts, data);
+    return;
+  }
+  yield* readSquad(fields, facts.path, () => facts.emptyParagraphs++);
+}
+
+async function formatOf(file: string): Promise<DataFormat> {
+  const { start, size } = await readStart(file);
+  if (size === 0) {
+    throw new LecternError("DATA_EMPTY", {
+      message: `${file} is empty.`,
+      expected: "questions as JSON, JSON lines or parquet",
+      received: "a file of 0 bytes",
+      next: "Name another file, or write this one again.",
+    });
+  }
+  if (start.subarray(0, 4).toString("latin1") === "PAR1" || path.extname(file).toLowerCase() === ".parquet") return "parquet";
+  if ([".jsonl", ".ndjson"].includes(path.extname(file).toLowerCase()) || startsWithWholeLine(start)) return "jsonl";
+  if (size > longestJson) {
+    throw new LecternError("DATA_SYNTAX", {
+      message: `${file} is too large to be read as one JSON value.`,
+      expected: `at most ${longestJson} bytes of JSON`,
+      received: `${size} bytes`,
+      next: "Write it as JSON lines or parquet, which have no such limit.",
+    });
+  }
+  return "squad";
+}
+
+/** Whether the first line is an object by itself and something follows it. */
+function startsWithWholeLine(start: Buffer): boolean {
+  const end = start.indexOf(10);
+  if (end < 0 || start.subarray(end).toString("latin1").trim() === "") return false;
+  try {
+    const value: unknown = JSON.parse(start.subarray(0, end).toString("utf8"));
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+/** The first mebibyte, enough for any first line that is worth guessing by. */
+async function readStart(file: string): Promise<{ start: Buffer; size: number }> {
+  try {
+    const { size } = await stat(file);
+    const handle = await open(file);
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(size, 1 << 20)), 0);
+      return { start: buffer.subarray(0, bytesRead), size };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT") {
+      throw new LecternError(
+        "FILE_MISSING",
+        { message: `${file} does not exist.`, next: "Check the path; it is taken from the folder that the command runs in." },
+        { cause: error },
+      );
+    }
+    throw new LecternError(
+      "FILE_NOT_READABLE",
+      {
+        message: `${file} cannot be read.`,
+        expected: "a file with questions",
+        received: code === "EISDIR" ? "a folder" : String(code),
+        next: "Name a file that you may read.",
+      },
+      { cause: error },
+    );
+  }
+}
