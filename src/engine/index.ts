@@ -13,3 +13,4 @@ export { differentiate } from "./block/differentiate.js";
 export { createParameterStore, type ParameterGroup, type ParameterStore, type StoredParameter } from "./block/parameter-store.js";
 export { createTrainingExecutor, type MicroBatch, type TrainingExecutor } from "./block/training-executor.js";
 export type { ResidualPolicy } from "./autodiff/residuals.js";
+export { createInferenceExecutor, type InferenceExecutor, joinNetwork } from "./block/inference-executor.js";

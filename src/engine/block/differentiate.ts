@@ -84,7 +84,7 @@ export function differentiate(block: Block, options: DifferentiateOptions): Diff
   const forward = {
     graph: new Graph(
       forwardInputs.map(([value]) => value),
-      [...expanded.outputs, ...residuals.map((value, index) => ({ name: `residual ${index}`, value }))],
+      [...expanded.outputs.map(({ name, value }) => ({ name: `output ${name}`, value })), ...residuals.map((value, index) => ({ name: `residual ${index}`, value }))],
     ),
     inputs: forwardInputs.map(([, slot]) => slot),
     outputs: [...[...outputs.keys()].map((name): Slot => ({ kind: "output", name })), ...residuals.map((_, index): Slot => ({ kind: "residual", index }))],

@@ -4,11 +4,15 @@
  * (the last axis) is a stretch of the bank whose start is a hash of the row's identity. Filling a mask is then copying, a few
  * gigabytes a second, where drawing numbers costs more than a nanosecond an element.
  */
+import { randomGenerator } from "../random.js";
 
 /** Elements of a bank: 16 MiB of float32, so that rows of one step seldom overlap. */
 const bankLength = 1 << 22;
 /** Rows start at multiples of this, which keeps copies aligned. */
 const grain = 4;
+/** Starts leave room for the widest row there may be, so that a row's start does not depend on its width: padding changes no mask. */
+const widestRow = 1 << 15;
+const starts = (bankLength - widestRow) / grain;
 
 export interface DropoutKey {
   readonly seed: number;
@@ -30,20 +34,8 @@ function bankOf(seed: number, rate: number): Float32Array {
     bank = new Float32Array(bankLength);
     const kept = Math.fround(1 / (1 - rate));
     const threshold = Math.round(rate * 0x1_0000_0000);
-    let [a, b, c, d] = [mix(seed ^ 0x9e3779b9), mix(seed ^ 0x243f6a88), mix(seed ^ 0xb7e15162), mix(seed ^ 0x71374491) | 1];
-    for (let i = 0; i < bankLength; i++) {
-      // xoshiro128++ (Blackman & Vigna 2019)
-      const sum = (a + d) | 0;
-      const result = (((sum << 7) | (sum >>> 25)) + a) | 0;
-      const t = b << 9;
-      c ^= a;
-      d ^= b;
-      b ^= c;
-      a ^= d;
-      c ^= t;
-      d = (d << 11) | (d >>> 21);
-      bank[i] = result >>> 0 < threshold ? 0 : kept;
-    }
+    const random = randomGenerator(seed, 0xd509);
+    for (let i = 0; i < bankLength; i++) bank[i] = random.uint32() < threshold ? 0 : kept;
     banks.set(key, bank);
   }
   return bank;
@@ -64,8 +56,7 @@ export function fillDropoutMask(mask: Float32Array, shape: readonly number[], ra
   const samples = shape[0];
   const outer = shape.slice(1, -2).reduce((product, size) => product * size, 1);
   const rows = shape.length > 2 ? shape[shape.length - 2] : 1;
-  if (width + grain > bankLength) throw new Error(`internal: dropout rows of ${width} elements are longer than the bank`);
-  const starts = Math.floor((bankLength - width) / grain);
+  if (width > widestRow) throw new Error(`internal: dropout rows should have at most ${widestRow} elements, got ${width}`);
   let at = 0;
   for (let sample = 0; sample < samples; sample++) {
     // Four 32-bit words of identity, each mixed in: counters never wrap into one another.
@@ -77,16 +68,10 @@ export function fillDropoutMask(mask: Float32Array, shape: readonly number[], ra
     for (let group = 0; group < outer; group++) {
       const head = mix(base + Math.imul(group + 1, 0x85ebca77));
       for (let row = 0; row < rows; row++) {
-        // The start does not depend on the width beyond the bank's end, so padding a batch changes no mask.
-        const start = (mix(head ^ Math.imul(row + 1, 0xc2b2ae3d)) >>> 0) % maximalStarts;
-        const from = Math.min(start, starts) * grain;
+        const from = ((mix(head ^ Math.imul(row + 1, 0xc2b2ae3d)) >>> 0) % starts) * grain;
         mask.set(bank.subarray(from, from + width), at);
         at += width;
       }
     }
   }
 }
-
-/** Starts leave room for the widest row there is, so that one row's start is the same at every width. */
-const widestRow = 1 << 15;
-const maximalStarts = (bankLength - widestRow) / grain;

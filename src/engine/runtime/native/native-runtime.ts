@@ -124,17 +124,19 @@ class NativeProgram implements Program {
     try {
       // `inputs` and `outputs` stay referenced by this frame until the library is done with their memory.
       await new Promise<void>((resolve, reject) => {
+        const results = pointersOf(outputs);
         const done = (error: Error | null, status: Pointer) => {
           try {
             if (error !== null) throw error;
             api.check(status);
+            const moved = results.findIndex((pointer, index) => pointer !== (outputs[index] as NativeTensor).value);
+            if (moved >= 0) throw new Error(`internal: output ${this.outputs[moved]} was not written to its tensor`);
             resolve();
           } catch (failure) {
             reject(options.signal?.aborted ? options.signal.reason : new Error(`${this.name}: ${(failure as Error).message}`, { cause: failure }));
           }
         };
-        const pointers = (tensors: readonly Tensor[]) => tensors.map((tensor) => (tensor as NativeTensor).value);
-        api.Run.async(this.session, runOptions, this.inputs, pointers(inputs), inputs.length, this.outputs, outputs.length, pointers(outputs), done);
+        api.Run.async(this.session, runOptions, this.inputs, pointersOf(inputs), inputs.length, this.outputs, outputs.length, results, done);
       });
     } finally {
       options.signal?.removeEventListener("abort", terminate);
@@ -152,6 +154,10 @@ class NativeProgram implements Program {
   release(): void {
     this.api.ReleaseSession(this.session);
   }
+}
+
+function pointersOf(tensors: readonly Tensor[]): Pointer[] {
+  return tensors.map((tensor) => (tensor as NativeTensor).value);
 }
 
 function hostView(dtype: DataType, buffer: ArrayBuffer, byteOffset: number, count: number): HostArray {

@@ -1,0 +1,67 @@
+/**
+ * Weights of a checkpoint into the parameters of a network. Checkpoints of the bare encoder lack the model's prefix, old ones
+ * call a norm's parameters gamma and beta; what no checkpoint holds is initialised from the seed.
+ */
+import type { WeightSource } from "../checkpoint/safetensors.js";
+import type { ParameterStore, StoredParameter } from "../engine/index.js";
+import { randomGenerator } from "../engine/random.js";
+import { LecternError } from "../errors.js";
+
+export interface LoadedWeights {
+  /** Parameters that the checkpoint did not hold: initialised from the seed. */
+  readonly missing: readonly string[];
+  /** Tensors of the checkpoint that the network does not use. */
+  readonly unused: readonly string[];
+}
+
+/**
+ * Fills every parameter of the store.
+ * @param prefix path under which full models hold the encoder (`bert.`)
+ * @throws LecternError WEIGHT_SHAPE_MISMATCH where a tensor's shape is not the network's
+ */
+export function loadWeights(store: ParameterStore, source: WeightSource, options: { prefix: string; seed: number }): LoadedWeights {
+  const available = new Set(source.names());
+  const used = new Set<string>();
+  const missing: string[] = [];
+  for (const parameter of store.parameters.values()) {
+    const found = spellings(parameter.name, options.prefix).find((name) => available.has(name));
+    const data = parameter.tensor.data as Float32Array;
+    if (found === undefined) {
+      missing.push(parameter.name);
+      initialise(data, parameter, options.seed);
+      continue;
+    }
+    const { shape } = source.info(found);
+    if (shape.join() !== parameter.declaration.shape.join()) throw shapeMismatch(found, parameter, shape);
+    used.add(found);
+    source.readFloat32(found, data);
+  }
+  return { missing, unused: [...available].filter((name) => !used.has(name)) };
+}
+
+/** The names under which checkpoints may hold a parameter, the usual one first. */
+function spellings(name: string, prefix: string): string[] {
+  const bare = name.startsWith(prefix) ? [name, name.slice(prefix.length)] : [name];
+  const old = (spelling: string) => spelling.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
+  return [...new Set([...bare, ...bare.map(old)])];
+}
+
+/** Each parameter draws from a stream of its own: what it gets does not depend on which others are missing. */
+function initialise(data: Float32Array, { name, declaration }: StoredParameter, seed: number): void {
+  const { initialise: how } = declaration;
+  if (how.kind !== "normal") {
+    data.fill(how.kind === "ones" ? 1 : 0);
+    return;
+  }
+  const random = randomGenerator(seed, [...name].reduce((hash, letter) => (Math.imul(hash, 31) + letter.codePointAt(0)!) | 0, 17));
+  for (let i = 0; i < data.length; i++) data[i] = random.normal() * how.deviation;
+}
+
+function shapeMismatch(name: string, { declaration }: StoredParameter, shape: readonly number[]): LecternError {
+  return new LecternError("WEIGHT_SHAPE_MISMATCH", {
+    message: `The checkpoint's ${name} does not fit the model that its config.json describes.`,
+    expected: `shape [${declaration.shape.join(", ")}]`,
+    received: `shape [${shape.join(", ")}]`,
+    next: "check that config.json and the weights belong to the same model",
+  });
+}
