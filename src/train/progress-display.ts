@@ -83,13 +83,24 @@ export class ProgressDisplay {
 
   private stepLine(step: number, epoch: number, rate: number): string {
     const samplesPerSecond = this.samplesPerStep.value! / this.secondsPerStep.value!;
-    return `train ${bar(step / this.totalSteps)} ${this.stepOf(step)}  ${trainingFigures(epoch, this.loss.value!, rate, samplesPerSecond)}  ${this.timeLeft(step)}`;
+    const figures = trainingFigures(epoch, this.loss.value!, rate, samplesPerSecond);
+    return this.withBar("train", step / this.totalSteps, `${this.stepOf(step)}  ${figures}  ${this.timeLeft(step)}`);
   }
 
   private evaluationLine(done: number, total: number): string {
     const seconds = (this.now() - this.evaluationStarted!) / 1000;
-    const speed = seconds > 0.5 ? `  ${rounded(done / seconds)} samples/s  ${formatDuration((total - done) / (done / seconds))} left` : "";
-    return `evaluate ${bar(done / total)} ${done}/${total}${speed}`;
+    const left = seconds > 0.5 ? `  ${speed(done / seconds)}  ${formatDuration((total - done) / (done / seconds))} left` : "";
+    return this.withBar("evaluate", done / total, `${done}/${total}${left}`);
+  }
+
+  /** The bar takes what room the figures leave. */
+  private withBar(label: string, share: number, figures: string): string {
+    const room = Math.min(20, this.columns - label.length - figures.length - 3);
+    return room < 4 ? figures : `${label} ${bar(share, room)} ${figures}`;
+  }
+
+  private get columns(): number {
+    return this.stream.columns ?? 80;
   }
 
   private stepOf(step: number): string {
@@ -107,7 +118,7 @@ export class ProgressDisplay {
   }
 
   private put(text: string): void {
-    this.live = text.slice(0, (this.stream.columns ?? 80) - 1); // a line that wraps could not be erased
+    this.live = text.slice(0, this.columns - 1); // a line that wraps could not be erased
     this.stream.write(`\r\u001b[K${this.live}`);
   }
 
@@ -117,25 +128,28 @@ export class ProgressDisplay {
   }
 }
 
-const barWidth = 20;
-
-function bar(share: number): string {
-  const full = Math.round(Math.min(1, Math.max(0, share)) * barWidth);
-  return "█".repeat(full) + "░".repeat(barWidth - full);
+function bar(share: number, width: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * width);
+  return "█".repeat(full) + "░".repeat(width - full);
 }
 
 function trainingFigures(epoch: number, loss: number, rate: number, samplesPerSecond: number): string {
-  return `epoch ${epoch.toFixed(2)}  loss ${loss.toFixed(4)}  rate ${rate.toExponential(2)}  ${rounded(samplesPerSecond)} samples/s`;
+  return `epoch ${epoch.toFixed(2)}  loss ${loss.toFixed(3)}  rate ${rate.toExponential(1)}  ${speed(samplesPerSecond)}`;
 }
 
 /** The loss and what the evaluation says of the answers; how long it took and the like is for the files. */
 function shownMetrics(metrics: Record<string, number>): string {
   return Object.entries(metrics)
-    .filter(([name]) => !/^eval_(runtime|samples|features|.*_per_second|.*_total|.*_thresh)$/.test(name))
+    .filter(([name]) => !/^eval_(runtime|samples|features|.*_per_second|(.*_)?total|.*_thresh)$/.test(name))
     .map(([name, value]) => `${name.replace(/^eval_/, "")} ${rounded(value)}`)
     .join("  ");
 }
 
+/** At most four digits that mean something. */
 function rounded(value: number): string {
-  return Math.abs(value) >= 100 ? value.toFixed(1) : String(Number(value.toPrecision(4)));
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
+}
+
+function speed(samplesPerSecond: number): string {
+  return `${samplesPerSecond >= 100 ? samplesPerSecond.toFixed(0) : samplesPerSecond.toPrecision(3)} samples/s`;
 }

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { type Document, LineCounter, isNode, isMap, parse, parseDocument, stringify } from "yaml";
 import type { z } from "zod";
+import { readingError } from "../checkpoint/file-system-errors.js";
 import { type ErrorCode, LecternError } from "../errors.js";
 import { nearest } from "./nearest.js";
 import { findContradiction } from "./recipe-contradictions.js";
@@ -21,17 +22,8 @@ import { type Recipe, recipeSchema, resolveRecipe } from "./recipe.js";
  * const recipe = await loadRecipe("recipes/quickstart.yaml", ["num_train_epochs=1"]);
  */
 export async function loadRecipe(file: string, overrides: readonly string[] = []): Promise<Recipe> {
-  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    const missing = cause.code === "ENOENT";
-    throw new LecternError(
-      missing ? "FILE_MISSING" : "FILE_NOT_READABLE",
-      {
-        message: missing ? `There is no recipe ${file}.` : `The recipe ${file} cannot be read.`,
-        received: missing ? undefined : cause.message,
-        next: "Name a YAML file; recipes/ holds ready ones.",
-      },
-      { cause },
-    );
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw readingError(error, file, "a recipe in YAML, such as those in recipes/");
   });
   return parseRecipe(text, { file, overrides });
 }
@@ -68,7 +60,7 @@ class RecipeSource {
     text: string,
     private readonly file: string,
   ) {
-    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
+    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, logLevel: "error" });
     const [error] = this.document.errors;
     if (error) {
       throw new LecternError("RECIPE_SYNTAX", {
@@ -98,7 +90,11 @@ class RecipeSource {
       });
     }
     const path = key.split(".");
-    this.document.setIn(path, this.overrideValue(path, text.slice(at + 1)));
+    try {
+      this.document.setIn(path, this.overrideValue(path, text.slice(at + 1)));
+    } catch (cause) {
+      throw new LecternError("OVERRIDE_SYNTAX", { message: `"${text}": ${path[0]} holds no settings of its own.`, next: "docs/recipes.md lists every key." }, { cause });
+    }
     this.overridden.set(path[0], text);
   }
 
@@ -106,13 +102,14 @@ class RecipeSource {
   private overrideValue(path: string[], raw: string): unknown {
     let value: unknown;
     try {
-      value = parse(raw);
+      value = parse(raw, { logLevel: "error" });
     } catch {
       return raw;
     }
-    const schema: z.ZodType | undefined = path.length === 1 && path[0] in recipeSchema.shape ? recipeSchema.shape[path[0] as keyof typeof recipeSchema.shape] : undefined;
-    const onlyText = schema !== undefined && !schema.safeParse(value).success && schema.safeParse(raw).success;
-    return onlyText ? raw : value;
+    const key = path.join(".");
+    if (!Object.hasOwn(recipeSchema.shape, key)) return value;
+    const schema: z.ZodType = recipeSchema.shape[key as keyof typeof recipeSchema.shape];
+    return !schema.safeParse(value).success && schema.safeParse(raw).success ? raw : value;
   }
 
   /** The plain values; a key without a value counts as not given. */

@@ -9,11 +9,11 @@ export class TensorBoardLog {
   /** @param folder must exist; `tensorboard --logdir FOLDER` shows it. */
   constructor(private readonly folder: string) {}
 
-  /** Starts a file. What an earlier one in the folder holds from this step on was undone by the resume, or by starting over. */
+  /** Starts a file. What an earlier one in the folder holds of later steps was undone by the resume, or all of it by starting over. */
   open(start: { step: number; recipe: string; histograms: Readonly<Record<string, ArrayLike<number>>> }): void {
     this.writing((file) => {
-      file.sessionStart(start.step);
-      file.text("recipe", start.recipe.replace(/^/gm, "    "), start.step); // four spaces: a code block in Markdown
+      file.sessionStart(start.step === 0 ? 0 : start.step + 1);
+      file.text("recipe", start.recipe.trimEnd().replace(/^/gm, "    "), start.step); // four spaces: a code block in Markdown
       for (const [tag, values] of Object.entries(start.histograms)) file.histogram(tag, values, start.step);
     });
   }

@@ -106,8 +106,9 @@ export class TrainerState {
   recordEvaluation(metrics: Record<string, number>): boolean {
     const value = this.chosenMetric(metrics);
     this.logHistory.push({ epoch: this.epoch, ...metrics, step: this.globalStep });
-    if (value === undefined || this.globalStep === 0) return false; // the untouched model has no checkpoint to go back to
+    if (this.globalStep === 0) return false; // the untouched model has no checkpoint to go back to
     this.unsaved = true;
+    if (value === undefined) return false;
     const { bestMetric } = this;
     const isBest = bestMetric === null || this.isBetter(value, bestMetric);
     const improved = bestMetric === null || (isBest && Math.abs(value - bestMetric) > this.best.threshold);
