@@ -105,10 +105,11 @@ async function receive(context: HubContext, remote: RemoteFile, incomplete: stri
         if (remote.size === undefined || size === remote.size) break;
         throw new Error(`the connection ended after ${size} of ${remote.size} bytes`);
       } catch (error) {
-        if (error instanceof LecternError || context.signal?.aborted || isOfTheDisk(error)) throw error;
+        const isPassing = !(error instanceof LecternError) || error.code === "HUB_UNREACHABLE";
+        if (!isPassing || context.signal?.aborted || isOfTheDisk(error)) throw error;
         const brought = (await handle.stat()).size - before;
         failures = brought > 0 ? 1 : failures + 1;
-        if (failures >= usualAttempts) throw unreachable(context, error);
+        if (failures >= usualAttempts) throw error instanceof LecternError ? error : unreachable(context, error);
         await pauseBefore(context, failures);
       }
     }
@@ -152,7 +153,7 @@ async function receivePart(
     if (done) return;
     await handle.appendFile(value);
     received += value.length;
-    onProgress?.({ file: remote.file, received, total: remote.size });
+    if (received !== remote.size) onProgress?.({ file: remote.file, received, total: remote.size }); // the end is told once it is checked
   }
 }
 

@@ -10,7 +10,6 @@ import {
   cachedSnapshot,
   hubSettings,
   isCommit,
-  isWhole,
   linkBlob,
   saveReference,
   snapshotFolder,
@@ -73,7 +72,8 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
   const settings = options.settings ?? hubSettings();
   const context: HubContext = { settings, model, signal: options.signal };
   const cached = cachedSnapshot(settings, model);
-  if (cached !== undefined && (settings.offline || isCommit(model.revision))) return cached;
+  // A commit never changes; but Python may have brought its weights without the tokenizer.
+  if (cached !== undefined && (settings.offline || (isCommit(model.revision) && hasTokenizer(cached)))) return cached;
   if (settings.offline) {
     throw new LecternError("HUB_OFFLINE", {
       message: `${model.name} (${model.revision}) is not in the cache, and HF_HUB_OFFLINE forbids asking the hub.`,
@@ -121,25 +121,26 @@ async function download(context: HubContext, { commit, files }: Listing, onProgr
   const { settings, model } = context;
   const folder = snapshotFolder(settings, model.name, commit);
   const bring = async (file: string): Promise<void> => {
-    const blob = await downloadBlob(context, commit, file, onProgress);
-    await linkBlob(blob, path.join(folder, file));
+    if (existsSync(path.join(folder, file))) return;
+    await linkBlob(await downloadBlob(context, commit, file, onProgress), path.join(folder, file));
   };
-  if (!isWhole(folder)) {
-    const has = new Set(files);
-    const single = [singleFileName, "adapter_model.safetensors"].filter((name) => has.has(name));
-    const isSharded = single.length === 0 && has.has(indexFileName);
-    if (single.length === 0 && !isSharded) throw noWeights(model, files);
-    // Weights come last: a snapshot that has them has all else.
-    for (const file of files) if (wanted.test(file)) await bring(file);
-    for (const file of single) await bring(file);
-    if (isSharded) {
-      await bring(indexFileName);
-      const index = path.join(folder, indexFileName);
-      for (const shard of new Set(parseShardIndex(index, await readFile(index, "utf8")).weightMap.values())) await bring(shard);
-    }
+  const single = [singleFileName, "adapter_model.safetensors"].filter((name) => files.includes(name));
+  const isSharded = single.length === 0 && files.includes(indexFileName);
+  if (single.length === 0 && !isSharded) throw noWeights(model, files);
+  // Weights come last: a snapshot that has them has all else.
+  for (const file of files) if (wanted.test(file)) await bring(file);
+  for (const file of single) await bring(file);
+  if (isSharded) {
+    await bring(indexFileName);
+    const index = path.join(folder, indexFileName);
+    for (const shard of new Set(parseShardIndex(index, await readFile(index, "utf8")).weightMap.values())) await bring(shard);
   }
   await saveReference(settings, model, commit);
   return folder;
+}
+
+function hasTokenizer(folder: string): boolean {
+  return ["tokenizer.json", "vocab.txt"].some((name) => existsSync(path.join(folder, name)));
 }
 
 /** ORGANISATION/NAME[@REVISION], or undefined for what cannot be one. */

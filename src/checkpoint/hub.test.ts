@@ -1,0 +1,489 @@
+import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
+import { existsSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { hubSettings, type HubSettings } from "./hub-cache.js";
+import { downloadModel, resolveModel } from "./hub.js";
+import { openModelFolder } from "./model-folder.js";
+import { writeSafetensors } from "./safetensors.js";
+
+const commit = "0123456789abcdef0123456789abcdef01234567";
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+const gitSha1 = (bytes: Uint8Array): string => createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+
+/** What the pretended hub does with a request; undefined: what the hub does. */
+type Trouble = (request: IncomingMessage, response: ServerResponse, content: Uint8Array | undefined) => boolean;
+
+let root: string;
+let server: Server;
+let settings: HubSettings;
+let files: Record<string, Uint8Array>;
+let log: string[];
+let trouble: Trouble[];
+
+/** A server that speaks the hub's API: the list of a model's files, and its files, those of weights on a second path as from the hub's CDN. */
+function answer(request: IncomingMessage, response: ServerResponse): void {
+  const url = decodeURIComponent(request.url ?? "");
+  log.push(`${request.method} ${url}${request.headers.range ? ` ${request.headers.range}` : ""}`);
+  const file = url.replace(/^\/(org\/tiny\/resolve\/[^/]+|cdn)\//, "");
+  const content = Object.hasOwn(files, file) ? files[file] : undefined;
+  const next = trouble.at(0);
+  if (next?.(request, response, content)) {
+    trouble.shift();
+    return;
+  }
+  const refuse = (status: number, code: string): void => void response.writeHead(status, { "x-error-code": code }).end();
+  if (url.startsWith("/api/models/org/private/")) {
+    if (request.headers.authorization === undefined) return refuse(401, "RepoNotFound");
+    return refuse(request.headers.authorization === "Bearer wrong" ? 401 : 403, "");
+  }
+  if (url.startsWith("/api/models/org/gated/")) return refuse(401, "GatedRepo");
+  if (url.startsWith("/api/models/")) {
+    const revision = /^\/api\/models\/org\/tiny\/revision\/(.+)$/.exec(url)?.[1];
+    if (revision === undefined) return refuse(404, "RepoNotFound");
+    if (!["main", "refs/pr/1", commit].includes(revision)) return refuse(404, "RevisionNotFound");
+    const siblings = Object.keys(files).map((rfilename) => ({ rfilename }));
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ id: "org/tiny", sha: commit, siblings }));
+    return;
+  }
+  if (content === undefined) return refuse(404, "EntryNotFound");
+  const isLarge = file.endsWith(".safetensors");
+  if (url.startsWith("/org/tiny/resolve/")) {
+    const headers = { "x-repo-commit": commit };
+    if (isLarge) {
+      const location = `http://localhost:${portOf(server)}/cdn/${file}`; // another origin than 127.0.0.1
+      response.writeHead(302, { ...headers, location, "x-linked-etag": `"${sha256(content)}"`, "x-linked-size": content.length }).end();
+      return;
+    }
+    sendContent(request, response, content, { ...headers, etag: `"${gitSha1(content)}"` });
+    return;
+  }
+  expect(request.headers.authorization).toBeUndefined(); // the token stays with the hub
+  sendContent(request, response, content, { etag: '"of-the-cdn"' });
+}
+
+function sendContent(request: IncomingMessage, response: ServerResponse, content: Uint8Array, headers: Record<string, string>): void {
+  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+  const length = content.length - start;
+  const range = request.headers.range ? { "content-range": `bytes ${start}-${content.length - 1}/${content.length}` } : {};
+  response.writeHead(request.headers.range ? 206 : 200, { ...headers, ...range, "content-length": length });
+  response.end(request.method === "HEAD" ? undefined : content.subarray(start));
+}
+
+function portOf(listening: Server): number {
+  const address = listening.address();
+  if (typeof address !== "object" || address === null) throw new Error("the server does not listen");
+  return address.port;
+}
+
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), "hub-"));
+  const weights = path.join(root, "weights.safetensors");
+  await writeSafetensors(weights, [
+    { name: "table", dtype: "F32", shape: [50_000], data: Float32Array.from({ length: 50_000 }, (_, i) => Math.sin(i)) },
+  ]);
+  files = {
+    ".gitattributes": Buffer.from("*.bin filter=lfs\n"),
+    "README.md": Buffer.from("# tiny\n"),
+    "config.json": Buffer.from('{"model_type": "bert"}\n'),
+    "model.safetensors": readFileSync(weights),
+    "onnx/model.onnx": Buffer.from("not wanted"),
+    "pytorch_model.bin": Buffer.from("not wanted"),
+    "tokenizer.json": Buffer.from("{}"),
+    "tokenizer_config.json": Buffer.from("{}"),
+    "training_args.bin": Buffer.from("not wanted"),
+    "vocab.txt": Buffer.from("[PAD]\n"),
+  };
+  log = [];
+  trouble = [];
+  server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  settings = {
+    ...hubSettings({}),
+    endpoint: `http://127.0.0.1:${portOf(server)}`,
+    token: undefined,
+    cache: path.join(root, "hub"),
+    retryDelay: 5,
+    idleTimeout: 2_000,
+  };
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await rm(root, { recursive: true });
+});
+
+const cacheOf = (): string => path.join(settings.cache, "models--org--tiny");
+
+/** Sends the first `bytes` of the content, then cuts the connection. */
+const cutAfter =
+  (bytes: number): Trouble =>
+  (request, response, content) => {
+    if (request.method !== "GET" || !request.url?.includes("/cdn/") || !content) return false;
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    response.writeHead(start > 0 ? 206 : 200, {
+      "content-length": content.length - start,
+      ...(start > 0 ? { "content-range": `bytes ${start}-${content.length - 1}/${content.length}` } : {}),
+    });
+    response.write(content.subarray(start, start + bytes), () => setTimeout(() => response.destroy(), 5));
+    return true;
+  };
+
+const status =
+  (code: number, where: string): Trouble =>
+  (request, response) => {
+    if (!request.url?.includes(where)) return false;
+    response.writeHead(code).end();
+    return true;
+  };
+
+describe("a download", () => {
+  test("makes the layout of Python's cache, with the files of a model and no others", async () => {
+    const folder = await downloadModel("org/tiny", { settings });
+    expect(folder).toBe(path.join(cacheOf(), "snapshots", commit));
+    expect((await readdir(folder)).sort()).toEqual([
+      "README.md",
+      "config.json",
+      "model.safetensors",
+      "tokenizer.json",
+      "tokenizer_config.json",
+      "vocab.txt",
+    ]);
+    expect(await readFile(path.join(cacheOf(), "refs", "main"), "utf8")).toBe(commit);
+    expect(readlinkSync(path.join(folder, "model.safetensors"))).toBe(path.join("..", "..", "blobs", sha256(files["model.safetensors"])));
+    expect(readlinkSync(path.join(folder, "config.json"))).toBe(path.join("..", "..", "blobs", gitSha1(files["config.json"])));
+    expect((await readdir(path.join(cacheOf(), "blobs"))).some((name) => name.includes("incomplete"))).toBe(false);
+    const { weights } = await openModelFolder(folder);
+    expect(weights.readFloat32("table")[1]).toBeCloseTo(Math.sin(1));
+    weights.close();
+  });
+
+  test("asks only where the branch points when all is there", async () => {
+    await downloadModel("org/tiny", { settings });
+    log = [];
+    await downloadModel("org/tiny@main", { settings });
+    expect(log).toEqual(["GET /api/models/org/tiny/revision/main"]);
+  });
+
+  test("asks nothing for a commit that is there", async () => {
+    await downloadModel(`org/tiny@${commit}`, { settings });
+    log = [];
+    await downloadModel("org/tiny", { settings, revision: commit });
+    expect(log).toEqual([]);
+  });
+
+  test("a revision with slashes is kept under its name", async () => {
+    await downloadModel("org/tiny@refs/pr/1", { settings });
+    expect(await readFile(path.join(cacheOf(), "refs", "refs", "pr", "1"), "utf8")).toBe(commit);
+  });
+
+  test("a file that has the same content in two places is brought once", async () => {
+    await downloadModel("org/tiny", { settings });
+    expect(log.filter((line) => line.startsWith("GET") && line.includes("tokenizer"))).toHaveLength(1); // both are {}
+  });
+
+  test("tells its progress", async () => {
+    const events: { file: string; received: number; total?: number }[] = [];
+    await downloadModel("org/tiny", { settings, onProgress: (event) => events.push(event) });
+    const size = files["model.safetensors"].length;
+    expect(events.at(-1)).toEqual({ file: "model.safetensors", received: size, total: size });
+    expect(events.filter((event) => event.received === event.total)).toHaveLength(6);
+  });
+
+  test("sharded weights come by their index, and only those", async () => {
+    const index = { metadata: {}, weight_map: { table: "model-00001-of-00001.safetensors" } };
+    files = {
+      ...files,
+      "model-00001-of-00001.safetensors": files["model.safetensors"],
+      "model.fp16.safetensors": Buffer.from("not wanted"),
+    };
+    delete files["model.safetensors"];
+    files["model.safetensors.index.json"] = Buffer.from(JSON.stringify(index));
+    const folder = await downloadModel("org/tiny", { settings });
+    const { weights } = await openModelFolder(folder);
+    expect(weights.names()).toEqual(["table"]);
+    weights.close();
+    expect(existsSync(path.join(folder, "model.fp16.safetensors"))).toBe(false);
+  });
+
+  test("an index that points outside is refused", async () => {
+    delete files["model.safetensors"];
+    files["model.safetensors.index.json"] = Buffer.from('{"weight_map": {"table": "../../../../evil.safetensors"}}');
+    await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "CHECKPOINT_INDEX_CORRUPT" });
+  });
+
+  test("the token goes to the hub and not to where it redirects", async () => {
+    let seen: string | undefined;
+    trouble = [(request) => ((seen ??= request.headers.authorization), false)];
+    await downloadModel("org/tiny", { settings: { ...settings, token: "secret" } });
+    expect(seen).toBe("Bearer secret");
+  });
+
+  test("follows a renamed model", async () => {
+    trouble = [
+      (request, response) => {
+        if (request.method !== "HEAD") return false;
+        response.writeHead(307, { location: request.url }).end();
+        return true;
+      },
+    ];
+    await downloadModel("org/tiny", { settings });
+    expect(log[1]).toBe(log[2]);
+  });
+
+  test("two at once share the work", async () => {
+    const folders = await Promise.all([downloadModel("org/tiny", { settings }), downloadModel("org/tiny", { settings })]);
+    expect(folders[0]).toBe(folders[1]);
+    expect(log.filter((line) => line.startsWith("GET /cdn/model.safetensors"))).toHaveLength(1);
+  });
+
+  test("where links are not possible, files are copies", async () => {
+    const folder = path.join(cacheOf(), "snapshots", commit);
+    await mkdir(folder, { recursive: true });
+    await writeFile(path.join(folder, "config.json"), files["config.json"]); // as Python leaves it on Windows
+    await downloadModel("org/tiny", { settings });
+    expect(lstatSync(path.join(folder, "config.json")).isSymbolicLink()).toBe(false);
+    expect(log.some((line) => line.includes("config.json") && !line.includes("tokenizer"))).toBe(false);
+  });
+});
+
+describe("broken connections", () => {
+  test("are taken up where they were cut", async () => {
+    trouble = [cutAfter(70_000), cutAfter(50_000)];
+    const folder = await downloadModel("org/tiny", { settings });
+    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(files["model.safetensors"]);
+    expect(log.filter((line) => line.includes("/cdn/")).map((line) => line.split(" ")[2])).toEqual([
+      undefined,
+      "bytes=70000-",
+      "bytes=120000-",
+    ]);
+  });
+
+  test("a later run goes on with what an earlier one left", async () => {
+    const content = files["model.safetensors"];
+    await mkdir(path.join(cacheOf(), "blobs"), { recursive: true });
+    await writeFile(path.join(cacheOf(), "blobs", `${sha256(content)}.incomplete`), content.subarray(0, 123_456));
+    await downloadModel("org/tiny", { settings });
+    expect(log.filter((line) => line.includes("/cdn/"))).toEqual(["GET /cdn/model.safetensors bytes=123456-"]);
+  });
+
+  test("a damaged rest of an earlier run costs one more download", async () => {
+    const content = files["model.safetensors"];
+    await mkdir(path.join(cacheOf(), "blobs"), { recursive: true });
+    await writeFile(path.join(cacheOf(), "blobs", `${sha256(content)}.incomplete`), new Uint8Array(100_000));
+    const folder = await downloadModel("org/tiny", { settings });
+    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(content);
+  });
+
+  test("a server that ignores ranges sends the whole file again", async () => {
+    trouble = [
+      cutAfter(70_000),
+      (request, response, content) => {
+        if (!request.url?.includes("/cdn/")) return false;
+        response.writeHead(200, { "content-length": content!.length }).end(content);
+        return true;
+      },
+    ];
+    const folder = await downloadModel("org/tiny", { settings });
+    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(files["model.safetensors"]);
+  });
+
+  for (const where of ["/api/models", "/resolve/", "/cdn/"]) {
+    test(`a fault of the server at ${where} is tried again`, async () => {
+      trouble = [status(503, where), status(500, where), status(429, where)];
+      const folder = await downloadModel("org/tiny", { settings });
+      expect(existsSync(path.join(folder, "model.safetensors"))).toBe(true);
+    });
+  }
+
+  test("a connection that falls silent is given up and taken up again", async () => {
+    settings.idleTimeout = 100;
+    trouble = [
+      (request, response, content) => {
+        if (!request.url?.includes("/cdn/")) return false;
+        response.writeHead(200, { "content-length": content!.length });
+        response.write(content!.subarray(0, 1000));
+        return true;
+      },
+    ];
+    const folder = await downloadModel("org/tiny", { settings });
+    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(files["model.safetensors"]);
+  });
+
+  test("that bring nothing end in a clear error, and leave no snapshot that looks whole", async () => {
+    trouble = Array.from({ length: 20 }, () => status(502, "/cdn/"));
+    await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_UNREACHABLE" });
+    expect(existsSync(path.join(cacheOf(), "refs", "main"))).toBe(false);
+    await expect(downloadModel("org/tiny", { settings: { ...settings, offline: true } })).rejects.toMatchObject({ code: "HUB_OFFLINE" });
+  });
+
+  test("a wrong checksum, twice, is an error and nothing is kept", async () => {
+    const wrong: Trouble = (request, response, content) => {
+      if (!request.url?.includes("/cdn/")) return false;
+      response.writeHead(200, { "content-length": content!.length }).end(new Uint8Array(content!.length));
+      return true;
+    };
+    trouble = [wrong, wrong];
+    await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_CHECKSUM" });
+    expect((await readdir(path.join(cacheOf(), "blobs"))).filter((name) => name.startsWith(sha256(files["model.safetensors"])))).toEqual(
+      [],
+    );
+  });
+
+  test("a wrong checksum of a small file is found too", async () => {
+    const wrong: Trouble = (request, response, content) => {
+      if (request.method !== "GET" || !request.url?.endsWith("/config.json")) return false;
+      response.writeHead(200, { "content-length": content!.length }).end(Buffer.alloc(content!.length, "x"));
+      return true;
+    };
+    trouble = [wrong, wrong];
+    await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_CHECKSUM" });
+  });
+
+  test("can be interrupted, and taken up later", async () => {
+    const stop = new AbortController();
+    const onProgress = ({ file, received }: { file: string; received: number }): void => {
+      if (file === "model.safetensors" && received > 0) stop.abort(new Error("enough"));
+    };
+    trouble = [cutAfter(70_000)];
+    await expect(downloadModel("org/tiny", { settings, onProgress, signal: stop.signal })).rejects.toThrow("enough");
+    log = [];
+    await downloadModel("org/tiny", { settings });
+    expect(log.filter((line) => line.includes("/cdn/"))[0]).toMatch(/bytes=\d+-/);
+  });
+});
+
+describe("without the hub", () => {
+  test("the copy in the cache serves", async () => {
+    const folder = await downloadModel("org/tiny", { settings });
+    log = [];
+    expect(await downloadModel("org/tiny", { settings: { ...settings, offline: true } })).toBe(folder);
+    expect(await downloadModel("org/tiny", { settings: { ...settings, endpoint: "http://127.0.0.1:9" } })).toBe(folder);
+    expect(log).toEqual([]);
+  });
+
+  test("a copy that Python made serves, links and all", async () => {
+    const folder = path.join(cacheOf(), "snapshots", commit);
+    await mkdir(path.join(cacheOf(), "blobs"), { recursive: true });
+    await mkdir(path.join(cacheOf(), "refs"), { recursive: true });
+    await mkdir(folder, { recursive: true });
+    for (const name of ["config.json", "model.safetensors"]) {
+      await writeFile(path.join(cacheOf(), "blobs", gitSha1(files[name])), files[name]);
+      await symlink(`../../blobs/${gitSha1(files[name])}`, path.join(folder, name));
+    }
+    await writeFile(path.join(cacheOf(), "refs", "main"), commit);
+    expect(await downloadModel("org/tiny", { settings: { ...settings, offline: true } })).toBe(folder);
+    // With the hub at hand, what Python did not bring is added.
+    await downloadModel("org/tiny", { settings });
+    expect(existsSync(path.join(folder, "tokenizer.json"))).toBe(true);
+    expect(log.some((line) => line.includes("/cdn/"))).toBe(false);
+  });
+
+  test("a model that is not there is a clear error", async () => {
+    await expect(downloadModel("org/tiny", { settings: { ...settings, offline: true } })).rejects.toMatchObject({ code: "HUB_OFFLINE" });
+    const gone = { ...settings, endpoint: "http://127.0.0.1:9" };
+    await expect(downloadModel("org/tiny", { settings: gone })).rejects.toThrow(/Could not get org\/tiny from http:\/\/127.0.0.1:9/);
+  });
+});
+
+describe("what the hub refuses", () => {
+  const cases: [string, string, string | undefined, string, RegExp][] = [
+    ["no such model", "org/none", undefined, "HUB_NOT_FOUND", /no model org\/none/],
+    ["no such revision", "org/tiny@v9", undefined, "HUB_NOT_FOUND", /no revision v9/],
+    ["a private model without a token", "org/private", undefined, "HUB_UNAUTHORIZED", /set HF_TOKEN/],
+    ["a token that is not valid", "org/private", "wrong", "HUB_UNAUTHORIZED", /does not accept the token/],
+    ["a model not open to this token", "org/private", "right", "HUB_FORBIDDEN", /owner of this token/],
+    ["a gated model", "org/gated", undefined, "HUB_FORBIDDEN", /accept its terms/],
+  ];
+  for (const [name, model, token, code, message] of cases) {
+    test(name, async () => {
+      const failure = downloadModel(model, { settings: { ...settings, token } });
+      await expect(failure).rejects.toMatchObject({ name: "LecternError", code });
+      await expect(failure).rejects.toThrow(message);
+    });
+  }
+
+  test("a model without safetensors", async () => {
+    delete files["model.safetensors"];
+    const failure = downloadModel("org/tiny", { settings });
+    await expect(failure).rejects.toMatchObject({ code: "HUB_NO_WEIGHTS" });
+    await expect(failure).rejects.toThrow(/pytorch_model.bin/);
+  });
+
+  test("an answer that is not the hub's", async () => {
+    trouble = [(_, response) => (response.writeHead(200).end("<html>log in to the wireless network</html>"), true)];
+    await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_UNREACHABLE" });
+  });
+
+  for (const name of [
+    "",
+    "a/b/c",
+    "../x",
+    "org/..",
+    "org/a--b",
+    "org/tiny@",
+    "org/tiny@../x",
+    "org/tiny@a/../../b",
+    "http://x/y",
+    "org/na me",
+  ]) {
+    test(`${JSON.stringify(name)} is not a name`, async () => {
+      await expect(downloadModel(name, { settings })).rejects.toMatchObject({ code: "HUB_NAME" });
+      expect(log).toEqual([]);
+    });
+  }
+});
+
+describe("resolveModel", () => {
+  beforeEach(() => {
+    vi.stubEnv("HF_ENDPOINT", `${settings.endpoint}/`);
+    vi.stubEnv("HF_HOME", root);
+  });
+
+  test("a folder that exists is itself", async () => {
+    expect(await resolveModel(root)).toBe(root);
+  });
+
+  test("a name is looked for where the environment says", async () => {
+    expect(await resolveModel("org/tiny")).toBe(path.join(root, "hub", "models--org--tiny", "snapshots", commit));
+  });
+
+  test("a path that does not exist is not asked of the hub", async () => {
+    for (const missing of ["./nothing", "/nowhere/at/all", "src/nothing"]) {
+      await expect(resolveModel(missing)).rejects.toMatchObject({ code: "FILE_MISSING" });
+    }
+    expect(log).toEqual([]);
+  });
+});
+
+test("the environment's settings are those that Python reads", () => {
+  expect(hubSettings({ HF_HOME: "/a" }).cache).toBe("/a/hub");
+  expect(hubSettings({ HF_HOME: "/a", HF_HUB_CACHE: "/b" }).cache).toBe("/b");
+  expect(hubSettings({ XDG_CACHE_HOME: "/c" }).cache).toBe("/c/huggingface/hub");
+  expect(hubSettings({ HF_TOKEN: " t\n" }).token).toBe("t");
+  expect(hubSettings({ HF_HUB_OFFLINE: "1" }).offline).toBe(true);
+  expect(hubSettings({ HF_HUB_OFFLINE: "0" }).offline).toBe(false);
+  expect(hubSettings({}).endpoint).toBe("https://huggingface.co");
+});
+
+const python = process.env["LECTERN_PEER_PYTHON"];
+test.skipIf(!python)("Python finds the download in the cache, offline (needs LECTERN_PEER_PYTHON)", async () => {
+  const folder = await downloadModel("org/tiny", { settings });
+  const program = [
+    "from huggingface_hub import hf_hub_download, snapshot_download",
+    'print(hf_hub_download("org/tiny", "model.safetensors"))',
+    'print(snapshot_download("org/tiny", local_files_only=True))',
+  ].join("\n");
+  const child = spawn(python!, ["-c", program], { env: { ...process.env, HF_HUB_CACHE: settings.cache, HF_HUB_OFFLINE: "1" } });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  await new Promise((resolve) => child.on("close", resolve));
+  expect(output.trim().split("\n")).toEqual([path.join(folder, "model.safetensors"), folder]);
+});
