@@ -10,6 +10,8 @@ export * from "./runtime/runtime.js";
 export { nativeRuntime, type NativeOptions } from "./runtime/native/native-runtime.js";
 export * from "./block/block.js";
 export { differentiate } from "./block/differentiate.js";
+export { clipFactor, createGradientNorm, type GradientNorm } from "./optimizers/gradient-norm.js";
+export { createOptimizer, type Optimizer, type OptimizerSettings, type StateTensor, type UpdateOptions } from "./optimizers/optimizer.js";
 export { createParameterStore, type ParameterGroup, type ParameterStore, type StoredParameter } from "./block/parameter-store.js";
 export { createTrainingExecutor, type MicroBatch, type TrainingExecutor } from "./block/training-executor.js";
 export type { ResidualPolicy } from "./autodiff/residuals.js";

@@ -14,7 +14,7 @@ export { gatherAlong, scatterAddAlong } from "./gather-along.js";
 export { causalMask, lengthMask, lowestFloat32, maskBias, windowMask } from "./masks.js";
 export { flattenRows, linear, matmul } from "./matmul.js";
 export { layerNorm, rmsNorm } from "./normalisation.js";
-export { logSumExp, max, mean, sum } from "./reduction.js";
+export { logSumExp, max, mean, sum, sumOfSquares } from "./reduction.js";
 export { oneHot } from "./one-hot.js";
 export { cast, where } from "./select.js";
 export { concat, expand, pad, reshape, slice, split, transpose, transposed } from "./shape.js";

@@ -4,7 +4,7 @@ import type { Value } from "../graph/value.js";
 import { div, mul, sub } from "./arithmetic.js";
 import { equal } from "./comparison.js";
 import { dimensionValue } from "./constant.js";
-import { defineOp, resolveAxis } from "./define-op.js";
+import { defineOp, resolveAxis, ShapeError } from "./define-op.js";
 import { exp } from "./elementwise.js";
 import { cast } from "./select.js";
 import { expand, reshape } from "./shape.js";
@@ -26,13 +26,15 @@ function restoreAxes(value: Value, x: Value, attributes: ReductionAttributes): V
 function defineReduction(name: string, vjp: (dy: Value, x: Value, y: Value) => Value, ofNothing = false) {
   return defineOp<ReductionAttributes>({
     name,
-    infer: ([x], attributes) => [{ dtype: x.dtype, shape: reducedShape(x, attributes) }],
+    infer: ([x], attributes) => {
+      if (attributes.axes.length === 0) throw new ShapeError("a reduction should be over some axis"); // ONNX takes none for all
+      return [{ dtype: x.dtype, shape: reducedShape(x, attributes) }];
+    },
     vjp: ({ dy, inputs: [x], outputs: [y], attributes }) => [vjp(restoreAxes(dy, x, attributes), x, restoreAxes(y, x, attributes))],
     cost: "heavy",
-    lower: (emit, [x], { attributes }) =>
-      attributes.axes.length === 0
-        ? [emit.node("Identity", [x])]
-        : [emit.node(name, [x, emit.int64(attributes.axes)], { attributes: { keepdims: attributes.keepDimensions ? 1 : 0 } })],
+    lower: (emit, [x], { attributes }) => [
+      emit.node(name, [x, emit.int64(attributes.axes)], { attributes: { keepdims: attributes.keepDimensions ? 1 : 0 } }),
+    ],
     sample: (random) => [
       { inputs: [random.normal([2, 3, 4])], attributes: { axes: [1], keepDimensions: true } },
       { inputs: [random.normal([2, 3, 4])], attributes: { axes: [0, 2], keepDimensions: false } },
@@ -45,17 +47,23 @@ function defineReduction(name: string, vjp: (dy: Value, x: Value, y: Value) => V
 }
 
 export const ReduceSum = defineReduction("ReduceSum", (dy, x) => expand(dy, x.shape), true);
+export const ReduceSumSquare = defineReduction("ReduceSumSquare", (dy, x) => mul(dy, mul(x, 2)), true);
 export const ReduceMax = defineReduction("ReduceMax", (dy, x, y) => mul(dy, cast(equal(x, y), "float32"))); // to every place that holds the maximum
 export const ReduceLogSumExp = defineReduction("ReduceLogSumExp", (dy, x, y) => mul(dy, exp(sub(x, y)))); // ∂ ln Σ eˣ = softmax(x)
 
 function reduce(op: typeof ReduceSum, x: Value, axes: readonly number[], options?: ReductionOptions): Value {
   const resolved = [...new Set(axes.map((axis) => resolveAxis(axis, x.rank)))].sort((a, b) => a - b);
-  return op.apply([x], { axes: resolved, keepDimensions: options?.keepDimensions ?? false })[0];
+  return resolved.length === 0 ? x : op.apply([x], { axes: resolved, keepDimensions: options?.keepDimensions ?? false })[0];
 }
 
 /** The sum over `axes` (all of them where left out). */
 export function sum(x: Value, axes: readonly number[] = x.shape.map((_, axis) => axis), options?: ReductionOptions): Value {
   return reduce(ReduceSum, x, axes, options);
+}
+
+/** Σ x² over `axes`, in one pass. */
+export function sumOfSquares(x: Value, axes: readonly number[] = x.shape.map((_, axis) => axis), options?: ReductionOptions): Value {
+  return axes.length === 0 ? mul(x, x) : reduce(ReduceSumSquare, x, axes, options);
 }
 
 /** The largest element over `axes`; its gradient goes to every element that equals it. */
