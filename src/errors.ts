@@ -3,6 +3,11 @@
  * docs/errors.md lists the same codes, and a test proves that the two agree.
  */
 export const errorCatalogue = {
+  CHECKPOINT_MISMATCH: "A checkpoint was written by a run with other settings.",
+  NOTHING_TO_TRAIN: "Every parameter is frozen.",
+  SEQUENCE_TOO_LONG: "max_length is longer than the model's positions.",
+  VOCABULARY_MISMATCH: "The tokenizer has ids that the model has no embedding for.",
+  WEIGHT_SHAPE_MISMATCH: "A tensor of the checkpoint has another shape than config.json implies.",
   UNKNOWN_MODEL_TYPE: "The model_type of config.json names an architecture that is not supported.",
   BAD_MODEL_CONFIG: "A key of config.json is missing or has a value that the architecture cannot use.",
   NO_GRADIENT: "A trainable value is reached only through an op that has no gradient.",

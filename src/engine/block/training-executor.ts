@@ -39,6 +39,15 @@ interface PreparedCall {
   readonly backward: Program | undefined;
 }
 
+/** A micro-batch with its tensors in the arena. */
+interface Binding {
+  readonly batch: MicroBatch;
+  tensorOf(name: string): Tensor;
+}
+
+/** Dropout sites of one call are numbered from a multiple of this. */
+const sitesPerCall = 16;
+
 export interface TrainingExecutor {
   /** Forward and backward; adds to the store's gradients and returns the named scalar or tensor outputs as copies. */
   run(batch: MicroBatch, outputs: readonly string[]): Promise<Record<string, Float32Array>>;
@@ -46,6 +55,8 @@ export interface TrainingExecutor {
   arenaBytes(bindings: Bindings): number;
   /** Makes the arena large enough for every one of these shapes, so that later runs allocate nothing. */
   reserve(shapes: Iterable<Bindings>): void;
+  /** The name of the first call whose output holds a NaN or an infinity in the forward pass over `batch`; undefined where all are finite. */
+  firstNonFinite(batch: MicroBatch): Promise<string | undefined>;
   finishProfiles(): string[];
   release(): void;
 }
@@ -81,6 +92,50 @@ export async function createTrainingExecutor(
     return arena;
   };
 
+  const sharedGradients = accumulatedGradients(calls);
+
+  /** Lays the micro-batch's tensors into the arena for as long as `use` runs. */
+  const withBindings = async <T>(batch: MicroBatch, use: (binding: Binding) => Promise<T>): Promise<T> => {
+    const plan = planFor(batch.bindings);
+    const memory = grow(plan.byteLength);
+    const made = new Map<string, Tensor>();
+    const tensorOf = (name: string): Tensor => {
+      let tensor = made.get(name);
+      if (tensor === undefined) {
+        const type = types.get(name);
+        const offset = plan.offsets.get(name);
+        if (type === undefined || offset === undefined) throw new Error(`internal: no memory was planned for ${name}`);
+        made.set(name, (tensor = runtime.tensor(memory, offset, type.dtype, evaluateShape(type.shape, batch.bindings))));
+      }
+      return tensor;
+    };
+    try {
+      for (const name of Object.keys(network.inputs)) (tensorOf(name).data as Float32Array).set(batch.inputs[name] as Float32Array);
+      return await use({ batch, tensorOf });
+    } finally {
+      for (const tensor of made.values()) tensor.release();
+    }
+  };
+  const bind = (binding: Binding, prepared: PreparedCall, slots: readonly Slot[]) =>
+    slots.map((slot) => {
+      if (slot.kind !== "parameter" && slot.kind !== "parameterGradient") return binding.tensorOf(slotName(prepared, slot));
+      const parameter = store.parameters.get(prepared.call.parameters[slot.name])!;
+      return slot.kind === "parameter" ? parameter.tensor : parameter.gradient!;
+    });
+  const fillMasks = ({ batch, tensorOf }: Binding, prepared: PreparedCall | undefined) =>
+    prepared?.graphs.dropouts.forEach(({ rate }, site) => {
+      const tensor = tensorOf(maskName(prepared, site));
+      const place = prepared.place * sitesPerCall + site;
+      fillDropoutMask(tensor.data as Float32Array, tensor.shape, rate, { seed: options.seed, step: batch.step, place, samples: batch.samples });
+    });
+  const runForward = async (binding: Binding, index: number) => {
+    if (index === 0) fillMasks(binding, calls[0]);
+    const { forward, graphs } = calls[index];
+    const running = forward.run(bind(binding, calls[index], graphs.forward.inputs), bind(binding, calls[index], graphs.forward.outputs));
+    fillMasks(binding, calls[index + 1]); // while the other threads compute
+    await running;
+  };
+
   return {
     arenaBytes: (bindings) => planFor(bindings).byteLength,
     reserve: (shapes) => {
@@ -88,60 +143,30 @@ export async function createTrainingExecutor(
       for (const bindings of shapes) most = Math.max(most, planFor(bindings).byteLength);
       grow(most);
     },
-    run: async (batch, outputs) => {
-      const plan = planFor(batch.bindings);
-      const memory = grow(plan.byteLength);
-      const made = new Map<string, Tensor>();
-      const tensorOf = (name: string): Tensor => {
-        let tensor = made.get(name);
-        if (tensor === undefined) {
-          const type = types.get(name);
-          const offset = plan.offsets.get(name);
-          if (type === undefined || offset === undefined) throw new Error(`internal: no memory was planned for ${name}`);
-          made.set(name, (tensor = runtime.tensor(memory, offset, type.dtype, evaluateShape(type.shape, batch.bindings))));
-        }
-        return tensor;
-      };
-      const bind = (prepared: PreparedCall, slots: readonly Slot[]) =>
-        slots.map((slot) => {
-          if (slot.kind !== "parameter" && slot.kind !== "parameterGradient") return tensorOf(slotName(prepared, slot));
-          const parameter = store.parameters.get(prepared.call.parameters[slot.name])!;
-          return slot.kind === "parameter" ? parameter.tensor : parameter.gradient!;
-        });
-      const fillMasks = (prepared: PreparedCall | undefined) =>
-        prepared?.graphs.dropouts.forEach(({ rate }, index) => {
-          const tensor = tensorOf(maskName(prepared, index));
-          fillDropoutMask(tensor.data as Float32Array, tensor.shape, rate, {
-            seed: options.seed,
-            step: batch.step,
-            place: prepared.place * 16 + index,
-            samples: batch.samples,
-          });
-        });
-      try {
-        for (const [name, data] of Object.entries(batch.inputs)) (tensorOf(name).data as Float32Array).set(data as Float32Array);
-        fillMasks(calls[0]);
-        for (const [index, prepared] of calls.entries()) {
-          const running = prepared.forward.run(
-            bind(prepared, prepared.graphs.forward.inputs),
-            bind(prepared, prepared.graphs.forward.outputs),
-          );
-          fillMasks(calls[index + 1]); // while the other threads compute
-          await running;
-        }
-        const results = Object.fromEntries(outputs.map((name) => [name, Float32Array.from(tensorOf(name).data as Float32Array)]));
-        (tensorOf(gradientName(options.loss)).data as Float32Array).fill(1);
-        for (const name of accumulatedGradients(calls)) (tensorOf(gradientName(name)).data as Float32Array).fill(0);
+    run: (batch, outputs) =>
+      withBindings(batch, async (binding) => {
+        for (const index of calls.keys()) await runForward(binding, index);
+        const results = Object.fromEntries(outputs.map((name) => [name, Float32Array.from(binding.tensorOf(name).data as Float32Array)]));
+        (binding.tensorOf(gradientName(options.loss)).data as Float32Array).fill(1);
+        for (const name of sharedGradients) (binding.tensorOf(gradientName(name)).data as Float32Array).fill(0);
         for (const prepared of [...calls].reverse()) {
           const { backward } = prepared.graphs;
           if (backward === undefined || prepared.backward === undefined) continue;
-          await prepared.backward.run(bind(prepared, backward.inputs), bind(prepared, backward.outputs));
+          await prepared.backward.run(bind(binding, prepared, backward.inputs), bind(binding, prepared, backward.outputs));
         }
         return results;
-      } finally {
-        for (const tensor of made.values()) tensor.release();
-      }
-    },
+      }),
+    firstNonFinite: (batch) =>
+      withBindings(batch, async (binding) => {
+        for (const [index, { call, graphs }] of calls.entries()) {
+          await runForward(binding, index);
+          for (const [local, { dtype }] of graphs.outputs) {
+            const { data } = binding.tensorOf(call.outputs[local]);
+            if (dtype === "float32" && !(data as Float32Array).every(Number.isFinite)) return call.name;
+          }
+        }
+        return undefined;
+      }),
     finishProfiles: () => [...new Set(calls.flatMap(({ forward, backward }) => [forward, backward]))].flatMap((program) => program?.finishProfile() ?? []),
     release: () => {
       for (const program of new Set(calls.flatMap(({ forward, backward }) => [forward, backward]))) program?.release();

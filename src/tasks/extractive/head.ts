@@ -60,7 +60,13 @@ function crossEntropies(logits: Value, targets: Value): Value {
 export function readerNetwork(encoder: Encoder, options: HeadOptions): Network {
   const block = head(encoder.width, encoder.headDropout, encoder.deviation, options);
   return {
-    inputs: { ...encoder.network.inputs, start_positions: positions, end_positions: positions, start_weights: weights, end_weights: weights },
+    inputs: {
+      ...encoder.network.inputs,
+      start_positions: positions,
+      end_positions: positions,
+      start_weights: weights,
+      end_weights: weights,
+    },
     calls: [
       ...encoder.network.calls,
       {

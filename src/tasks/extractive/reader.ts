@@ -1,0 +1,85 @@
+/** An extractive reader in memory: model folder, tokenizer, network and parameters, for training and for answering. */
+import { basename } from "node:path";
+import { openModelFolder, saveModelFolder } from "../../checkpoint/model-folder.js";
+import { createInferenceExecutor, createParameterStore, type InferenceExecutor, type Network, networkParameters, type ParameterStore, type Runtime } from "../../engine/index.js";
+import { LecternError } from "../../errors.js";
+import type { DropoutOverrides, Encoder } from "../../models/define-model.js";
+import { buildModel, modelDefinition } from "../../models/index.js";
+import { type LoadedWeights, loadWeights } from "../../models/weights.js";
+import { Tokenizer } from "../../text/tokenizer.js";
+import { type HeadOptions, readerNetwork } from "./head.js";
+
+export interface Reader {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tokenizer: Tokenizer;
+  readonly encoder: Encoder;
+  readonly network: Network;
+  readonly store: ParameterStore;
+  /** What the checkpoint lacked, and what of it is not used. */
+  readonly loaded: LoadedWeights;
+}
+
+export interface ReaderOptions extends HeadOptions {
+  /** Initialises what the checkpoint lacks: the head of a model that was no reader yet. */
+  readonly seed: number;
+  /** Which parameters are trained; none by default. */
+  readonly trainable?: (name: string) => boolean;
+  readonly dropout?: DropoutOverrides;
+}
+
+/**
+ * Loads a model folder as a reader.
+ * @throws LecternError UNKNOWN_MODEL_TYPE, BAD_MODEL_CONFIG, WEIGHT_SHAPE_MISMATCH, VOCABULARY_MISMATCH, and those of opening files
+ */
+export async function openReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<Reader> {
+  const { config, weights } = await openModelFolder(folder);
+  try {
+    const encoder = buildModel(config, options.dropout);
+    const tokenizer = await Tokenizer.fromFolder(folder);
+    if (tokenizer.vocabularySize > encoder.vocabularySize) throw vocabularyMismatch(folder, tokenizer, encoder);
+    const network = readerNetwork(encoder, options);
+    const store = createParameterStore(runtime, networkParameters(network), options.trainable ?? (() => false));
+    const loaded = loadWeights(store, weights, { prefix: encoder.prefix, seed: options.seed });
+    return { config, tokenizer, encoder, network, store, loaded };
+  } finally {
+    weights.close();
+  }
+}
+
+/** A program that computes start_logits, end_logits and loss from the reader's parameters as they are at each run. */
+export function createReaderInference(runtime: Runtime, { network, store }: Reader): Promise<InferenceExecutor> {
+  return createInferenceExecutor(runtime, network, store, ["start_logits", "end_logits", "loss"]);
+}
+
+/** Writes the reader as a model folder that transformers loads as a question-answering model without a missing or unexpected key. */
+export async function saveReader(folder: string, { config, tokenizer, store }: Reader): Promise<void> {
+  const { _name_or_path: _origin, dtype: _dtype, torch_dtype: _torchDtype, ...kept } = config;
+  await saveModelFolder(folder, {
+    config: { ...kept, architectures: [modelDefinition(config).questionAnswering], torch_dtype: "float32" },
+    tensors: [...store.parameters.values()].map(({ name, declaration, tensor }) => ({
+      name,
+      dtype: "F32" as const,
+      shape: [...declaration.shape],
+      data: tensor.data as Float32Array,
+    })),
+    files: tokenizer.files,
+  });
+}
+
+/** What to tell a person of a loaded checkpoint: once, and briefly. */
+export function describeLoading(folder: string, { missing, unused }: LoadedWeights): string[] {
+  const list = (names: readonly string[]) => (names.length <= 4 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`);
+  return [
+    ...(missing.length > 0 ? [`not in ${basename(folder)}, initialised from the seed: ${list(missing)}`] : []),
+    ...(unused.length > 0 ? [`in ${basename(folder)}, not used by a reader: ${list(unused)}`] : []),
+  ];
+}
+
+function vocabularyMismatch(folder: string, tokenizer: Tokenizer, encoder: Encoder): LecternError {
+  return new LecternError("VOCABULARY_MISMATCH", {
+    message: `Tokenizer and model in ${folder} do not belong together.`,
+    expected: `token ids below the model's vocab_size of ${encoder.vocabularySize}`,
+    received: `a tokenizer with ids up to ${tokenizer.vocabularySize - 1}`,
+    next: "take tokenizer.json from the model's own folder",
+  });
+}

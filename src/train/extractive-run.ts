@@ -1,0 +1,242 @@
+/** Opens a recipe for an extractive reader: data, features, reader, optimizer, evaluation, and saving. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { resolveModel } from "../checkpoint/hub.js";
+import { openModelFolder } from "../checkpoint/model-folder.js";
+import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js";
+import { loadExamples, type DataReport, type QaExample } from "../data/examples.js";
+import { dataWarnings } from "../data/report-lines.js";
+import { splitExamples } from "../data/splits.js";
+import { createTrainingExecutor, type MicroBatch, nativeRuntime, type Runtime } from "../engine/index.js";
+import { createGradientNorm } from "../engine/optimizers/gradient-norm.js";
+import { createOptimizer, type Optimizer, type OptimizerSettings } from "../engine/optimizers/optimizer.js";
+import { LecternError } from "../errors.js";
+import { evaluateReader } from "../evaluate/reader-evaluation.js";
+import { loadWeights } from "../models/weights.js";
+import { collate, groupByLength } from "../tasks/extractive/collate.js";
+import { type Feature, type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
+import { createReaderInference, describeLoading, openReader, type Reader, saveReader } from "../tasks/extractive/reader.js";
+import { type Batch, shuffledBatches } from "./batches.js";
+import type { Recipe } from "./recipe.js";
+import type { Evaluator, Run, Saveable } from "./run.js";
+import { createStep } from "./step.js";
+
+/** Tokens of an automatic micro-batch, padding included: enough rows for the matrix products, few enough for the caches. */
+const microBatchTokens = 1536;
+
+/**
+ * @throws LecternError those of loading models and data, SEQUENCE_TOO_LONG, NOTHING_TO_TRAIN
+ * @example
+ * const run = await openExtractiveRun(await loadRecipe("recipes/quickstart.yaml"));
+ */
+export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
+  const runtime = nativeRuntime(recipe.threads === "auto" ? {} : { threads: recipe.threads });
+  const folder = await resolveModel(recipe.model, { revision: recipe.revision });
+  const frozen = recipe.frozen_parameters.map(globPattern);
+  const reader = await openReader(runtime, folder, {
+    seed: recipe.seed,
+    maskPadding: recipe.mask_padding_in_loss,
+    trainable: (name) => !frozen.some((pattern) => pattern.test(name)),
+    dropout: { hidden: recipe.hidden_dropout_prob, attention: recipe.attention_probs_dropout_prob },
+  });
+  checkLength(recipe, reader);
+  if (reader.store.trainedLength === 0) throw nothingToTrain(recipe);
+
+  const data = await openData(recipe);
+  const windows = { maxLength: recipe.max_length, stride: recipe.stride };
+  const training = await makeFeatures(data.train, reader.tokenizer, { ...windows, forTraining: true });
+  const evaluation = await makeFeatures(data.evaluation, reader.tokenizer, { ...windows, forTraining: false });
+
+  const cut = microBatchCutter(recipe, reader, training.features);
+  const executor = await createTrainingExecutor(runtime, reader.network, reader.store, { policy: recipe.residuals, loss: "loss", seed: recipe.seed });
+  const optimizer = await createOptimizer(runtime, reader.store, optimizerSettings(recipe));
+  const gradientNorm = await createGradientNorm(runtime, reader.store);
+  const perStep = recipe.per_device_train_batch_size * recipe.gradient_accumulation_steps;
+  const longest = training.features.map(({ length }) => length).sort((a, b) => b - a);
+  executor.reserve(largestShapes(recipe, longest, perStep));
+
+  return {
+    step: createStep<Batch>({
+      store: reader.store,
+      executor,
+      optimizer,
+      gradientNorm,
+      maxGradientNorm: recipe.max_grad_norm,
+      microBatches: cut,
+      count: ({ samples }) => ({ samples: samples.length, tokens: samples.reduce((sum, index) => sum + training.features[index].length, 0) }),
+    }),
+    batches: shuffledBatches(training.features.length, perStep, recipe.seed),
+    evaluator: evaluation.features.length === 0 ? undefined : await createEvaluator(recipe, runtime, reader, data.evaluation, evaluation.features),
+    saveable: createSaveable(reader, optimizer),
+    card: {
+      baseModel: recipe.model,
+      license: undefined,
+      languages: ["en"],
+      pipelineTag: "question-answering",
+      taskName: "Extractive question answering",
+      trainDatasets: recipe.train_files,
+      evaluationDatasets: recipe.eval_files,
+      trainSamples: training.report.examples,
+      evaluationSamples: evaluation.report.examples,
+      trainedParameters: reader.store.groups.flatMap(({ parameters }) => parameters).reduce((sum, { length }) => sum + length, 0),
+    },
+    histograms: { "data/window_tokens": training.features.map(({ length }) => length) },
+    describe: () => [
+      ...describeLoading(folder, reader.loaded),
+      ...data.reports.flatMap(dataWarnings),
+      describeFeatures("training", training.report),
+      ...(evaluation.features.length > 0 ? [describeFeatures("evaluation", evaluation.report)] : []),
+    ],
+    close: async () => {
+      executor.release();
+      optimizer.release();
+      gradientNorm.release();
+    },
+  };
+}
+
+/** Training and evaluation examples as the recipe names them. */
+async function openData(recipe: Recipe): Promise<{ train: QaExample[]; evaluation: QaExample[]; reports: DataReport[] }> {
+  const loaded = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples });
+  if (recipe.eval_files.length > 0) {
+    const evaluation = await loadExamples(recipe.eval_files, { limit: recipe.max_eval_samples });
+    return { train: loaded.examples, evaluation: evaluation.examples, reports: [loaded.report, evaluation.report] };
+  }
+  if (recipe.validation_split === 0) return { train: loaded.examples, evaluation: [], reports: [loaded.report] };
+  const { train, heldOut } = splitExamples(loaded.examples, { fraction: recipe.validation_split, seed: recipe.validation_seed, by: "context" });
+  return { train, evaluation: heldOut.slice(0, recipe.max_eval_samples), reports: [loaded.report] };
+}
+
+/** Cuts a batch into micro-batches of like length; samples keep their place in the step as identity, which dropout depends on. */
+function microBatchCutter(recipe: Recipe, reader: Reader, features: readonly Feature[]): (batch: Batch) => MicroBatch[] {
+  const padTo = recipe.pad_to_max_length ? recipe.max_length : undefined;
+  return ({ step, samples }) => {
+    const lengths = Array.from(samples, (index) => padTo ?? features[index].length);
+    const [most, tokens] = microBatchLimits(recipe);
+    return groupByLength(lengths, most, tokens).map((group) => {
+      const chosen = group.map((place) => features[samples[place]]);
+      const weight = 0.5 / samples.length; // start and end count half each
+      return { ...collate(chosen, reader.encoder, { weight, padTo, padTypeId: reader.tokenizer.padTypeId }), samples: group, step };
+    });
+  };
+}
+
+/** Most windows and most tokens of a micro-batch. */
+function microBatchLimits(recipe: Recipe): [windows: number, tokens: number] {
+  return recipe.micro_batch_size === "auto" ? [Infinity, Math.max(microBatchTokens, recipe.max_length)] : [recipe.micro_batch_size, Infinity];
+}
+
+/** The shapes with the most memory among all that can come: the longest windows together, for every number of windows. */
+function largestShapes(recipe: Recipe, longestFirst: readonly number[], perStep: number): { batch: number; seq: number }[] {
+  const [most, tokens] = microBatchLimits(recipe);
+  const shapes = [];
+  for (const seq of new Set(recipe.pad_to_max_length ? [recipe.max_length] : longestFirst)) {
+    const batch = Math.max(1, Math.min(most, perStep, Math.floor(tokens / seq), longestFirst.length));
+    shapes.push({ batch, seq });
+  }
+  return shapes;
+}
+
+async function createEvaluator(recipe: Recipe, runtime: Runtime, reader: Reader, examples: QaExample[], features: Feature[]): Promise<Evaluator> {
+  const program = await createReaderInference(runtime, reader);
+  return {
+    run: async (onProgress, signal) => {
+      const { metrics } = await evaluateReader(reader, program, examples, features, {
+        batchSize: recipe.per_device_eval_batch_size,
+        padTo: recipe.pad_to_max_length ? recipe.max_length : undefined,
+        nBest: recipe.n_best_size,
+        maxAnswerLength: recipe.max_answer_length,
+        nullThreshold: recipe.version_2_with_negative ? recipe.null_score_diff_threshold : undefined,
+        onProgress,
+        signal,
+      });
+      return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value]));
+    },
+  };
+}
+
+const optimizerFile = "optimizer.safetensors";
+const progressFile = "optimizer.json";
+
+function createSaveable(reader: Reader, optimizer: Optimizer): Saveable {
+  return {
+    saveModel: (folder) => saveReader(folder, reader),
+    loadModel: async (folder) => {
+      const { weights } = await openModelFolder(folder);
+      try {
+        loadWeights(reader.store, weights, { prefix: reader.encoder.prefix, seed: 0 });
+      } finally {
+        weights.close();
+      }
+    },
+    saveState: async (folder) => {
+      const tensors = optimizer.state().map(({ name, tensor }) => ({ name, dtype: "F32" as const, shape: [...tensor.shape], data: tensor.data as Float32Array }));
+      await writeSafetensors(join(folder, optimizerFile), tensors);
+      await writeFile(join(folder, progressFile), `${JSON.stringify({ name: optimizer.name, step: optimizer.step })}\n`);
+    },
+    loadState: async (folder) => {
+      const saved = JSON.parse(await readFile(join(folder, progressFile), "utf8")) as { name: string; step: number };
+      if (saved.name !== optimizer.name) throw otherOptimizer(folder, saved.name, optimizer.name);
+      const source = openSafetensors(join(folder, optimizerFile));
+      try {
+        for (const { name, tensor } of optimizer.state()) source.readFloat32(name, tensor.data as Float32Array);
+      } finally {
+        source.close();
+      }
+      optimizer.step = saved.step;
+    },
+  };
+}
+
+function optimizerSettings(recipe: Recipe): OptimizerSettings {
+  switch (recipe.optim) {
+    case "adamw":
+      return { name: "adamw", beta1: recipe.adam_beta1, beta2: recipe.adam_beta2, epsilon: recipe.adam_epsilon, weightDecay: recipe.weight_decay };
+    case "adafactor":
+      return { name: "adafactor", weightDecay: recipe.weight_decay, scaleParameter: false, relativeStep: false };
+    case "sgd":
+      return { name: "sgd", weightDecay: recipe.weight_decay };
+  }
+}
+
+function describeFeatures(what: string, report: FeatureReport): string {
+  const extras = [
+    report.skippedExamples > 0 ? `${report.skippedExamples} skipped: no answer found in the context` : "",
+    report.answersCutOff > 0 ? `${report.answersCutOff} whose answer no window holds whole` : "",
+    report.questionsCut > 0 ? `${report.questionsCut} with a question cut short` : "",
+  ].filter((part) => part !== "");
+  const mean = report.windows === 0 ? 0 : Math.round(report.tokens / report.windows);
+  return `${what}: ${report.examples.toLocaleString("en")} questions in ${report.windows.toLocaleString("en")} windows of ${mean} tokens on average${extras.length > 0 ? `; ${extras.join("; ")}` : ""}`;
+}
+
+function globPattern(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".");
+  return new RegExp(`^${escaped}$`);
+}
+
+function checkLength(recipe: Recipe, { encoder }: Reader): void {
+  if (recipe.max_length <= encoder.maxLength) return;
+  throw new LecternError("SEQUENCE_TOO_LONG", {
+    message: `max_length is longer than ${recipe.model} can read.`,
+    expected: `at most ${encoder.maxLength} tokens`,
+    received: String(recipe.max_length),
+    next: `set max_length to ${encoder.maxLength} or less; longer contexts are read in windows`,
+  });
+}
+
+function nothingToTrain(recipe: Recipe): LecternError {
+  return new LecternError("NOTHING_TO_TRAIN", {
+    message: "frozen_parameters freezes every parameter.",
+    expected: "patterns that leave something to train",
+    received: recipe.frozen_parameters.join(", "),
+  });
+}
+
+function otherOptimizer(folder: string, received: string, expected: string): LecternError {
+  return new LecternError("CHECKPOINT_MISMATCH", {
+    message: `The checkpoint ${folder} was written by another optimizer.`,
+    expected,
+    received,
+    next: `set optim=${received}, or start a new run`,
+  });
+}
