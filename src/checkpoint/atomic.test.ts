@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { readdirSync, readFileSync, symlinkSync, writeFileSync, mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -120,6 +120,19 @@ describe("a kill between two steps is made good by the next reader", () => {
   });
 });
 
+function mount(folder: string): boolean {
+  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "none", folder]).status === 0;
+}
+
+function canMount(): boolean {
+  if (process.platform !== "linux") return false;
+  const folder = mkdtempSync(path.join(tmpdir(), "atomic-mount-"));
+  const mounted = mount(folder);
+  if (mounted) spawnSync("umount", [folder]);
+  rmSync(folder, { recursive: true });
+  return mounted;
+}
+
 describe("a full disk is an error that says so, and leaves what was there", () => {
   /** Tries each way of writing more than fits, and prints the code of each error. */
   const attempts = `
@@ -153,11 +166,10 @@ describe("a full disk is an error that says so, and leaves what was there", () =
     await check(root, child.stdout);
   });
 
-  const mountable = process.platform === "linux" && process.getuid?.() === 0 && spawnSync("unshare", ["-m", "true"]).status === 0;
-  test.skipIf(!mountable)("a small disk (needs the right to mount one)", async () => {
+  test.skipIf(!canMount())("a small disk (needs the right to mount one)", async () => {
     const disk = path.join(root, "disk");
-    await mkdir(disk);
-    if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "none", disk]).status !== 0) return;
+    mkdirSync(disk);
+    mount(disk);
     try {
       await prepare(disk);
       await check(disk, spawnSync(process.execPath, [...script(attempts), disk], { encoding: "utf8" }).stdout);

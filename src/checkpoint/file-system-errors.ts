@@ -29,6 +29,7 @@ export function writingError(error: unknown, file: string): unknown {
     case "EROFS":
     case "ENOTDIR":
     case "EISDIR":
+    case "EEXIST":
     case "ENAMETOOLONG":
       return new LecternError(
         "FILE_NOT_WRITABLE",

@@ -96,7 +96,9 @@ function refusal({ settings, model }: HubContext, response: Response): LecternEr
     return new LecternError("HUB_UNAUTHORIZED", {
       message: settings.token ? `The hub does not accept the token for ${name}.` : `The hub has no public model ${name}.`,
       received,
-      next: settings.token ? "Check HF_TOKEN and the model's name." : "Check the name, or give the path of a model folder; for a private model set HF_TOKEN.",
+      next: settings.token
+        ? "Check HF_TOKEN and the model's name."
+        : "Check the name, or give the path of a model folder; for a private model set HF_TOKEN.",
     });
   }
   if (response.status === 404) {
