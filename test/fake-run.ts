@@ -84,7 +84,9 @@ export function openFakeRun(recipe: Recipe, options: FakeRunOptions = {}): Run<S
       stepsPerEpoch,
       batch(step) {
         const epoch = Math.floor(step / stepsPerEpoch);
-        const order = Array.from({ length: trainSamples }, (_, i) => i).sort((a, b) => hashed(recipe.seed, epoch, a) - hashed(recipe.seed, epoch, b));
+        const order = Array.from({ length: trainSamples }, (_, i) => i).sort(
+          (a, b) => hashed(recipe.seed, epoch, a) - hashed(recipe.seed, epoch, b),
+        );
         const from = (step % stepsPerEpoch) * batchSize;
         return order.slice(from, from + batchSize).map(sample);
       },
@@ -126,7 +128,8 @@ export function openFakeRun(recipe: Recipe, options: FakeRunOptions = {}): Run<S
     signal?.throwIfAborted();
     onProgress?.(20, 20);
     const errors = samples.map(errorOf);
-    const loss = options.evaluationLosses?.[evaluations++] ?? errors.reduce((sum, error) => sum + (0.5 * error * error) / samples.length, 0);
+    const loss =
+      options.evaluationLosses?.[evaluations++] ?? errors.reduce((sum, error) => sum + (0.5 * error * error) / samples.length, 0);
     const near = (limit: number): number => (100 * errors.filter((error) => Math.abs(error) < limit).length) / samples.length;
     return { eval_loss: loss, eval_exact: near(0.1), eval_f1: near(0.5), eval_runtime: 0.01, eval_samples_per_second: 2000 };
   }

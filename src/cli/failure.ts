@@ -32,13 +32,19 @@ export function describeFailure(thrown: unknown, json: boolean): Failure {
   const cause = error instanceof Error ? error : new Error(String(error));
   if (json) return { exitCode: exitCodes.internal, text: jsonLine({ code: "INTERNAL", message: cause.message, stack: cause.stack }) };
   const stack = `${cause.stack ?? cause.message}${cause.cause instanceof Error ? `\ncaused by: ${cause.cause.stack}` : ""}`;
-  return { exitCode: exitCodes.internal, text: `${messageColors.red(stack)}\nThis is a mistake in Lectern, not yours. Please report it with the lines above.\n` };
+  return {
+    exitCode: exitCodes.internal,
+    text: `${messageColors.red(stack)}\nThis is a mistake in Lectern, not yours. Please report it with the lines above.\n`,
+  };
 }
 
 /** A command line that could not be parsed and a disk that is full are the user's to mend, wherever they come up. */
 function asLecternError(thrown: unknown): unknown {
   if (thrown instanceof CommanderError) {
-    return new LecternError("USAGE", { message: thrown.message.replace(/^error: /, ""), next: "See lectern --help, or lectern VERB --help." });
+    return new LecternError("USAGE", {
+      message: thrown.message.replace(/^error: /, ""),
+      next: "See lectern --help, or lectern VERB --help.",
+    });
   }
   const path = thrown instanceof Error && "path" in thrown && typeof thrown.path === "string" ? thrown.path : undefined;
   return writingError(thrown, path ?? "a file");

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 /** `lectern VERB …`: one file a verb, registered here in the order that the help shows them. */
+import { registerConvert } from "./convert.js";
 import { createProgram, runProgram } from "./program.js";
+import { registerPull } from "./pull.js";
 import { registerTrain } from "./train.js";
 
-await runProgram(createProgram([registerTrain]), process.argv.slice(2));
+const verbs = [registerTrain, registerPull, registerConvert];
+
+await runProgram(createProgram(verbs), process.argv.slice(2));

@@ -64,7 +64,12 @@ function settingHelp({ name, default: value, description }: (typeof recipeKeys)[
  * @param goOnWith the command that would resume this run, for the person who stopped it.
  * @returns the figures of all_results.json, or undefined when it was interrupted; process.exitCode is then 130.
  */
-export async function runTraining(recipe: Recipe, run: Run<unknown>, output: Output, goOnWith: string): Promise<Record<string, number> | undefined> {
+export async function runTraining(
+  recipe: Recipe,
+  run: Run<unknown>,
+  output: Output,
+  goOnWith: string,
+): Promise<Record<string, number> | undefined> {
   const progress = output.progress();
   const stop = new AbortController();
   const onSignal = (): void => {

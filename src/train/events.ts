@@ -5,7 +5,17 @@
 export type TrainEvent =
   | { type: "start"; step: number; totalSteps: number; stepsPerEpoch: number; resumedFrom?: string; notes: string[] }
   /** Every optimizer step. */
-  | { type: "step"; step: number; epoch: number; loss: number; learningRate: number; gradientNorm: number; samples: number; tokens: number; seconds: number }
+  | {
+      type: "step";
+      step: number;
+      epoch: number;
+      loss: number;
+      learningRate: number;
+      gradientNorm: number;
+      samples: number;
+      tokens: number;
+      seconds: number;
+    }
   /** Every logging_steps: the mean loss since the last log, the rate and gradient norm of the last step. */
   | { type: "log"; step: number; epoch: number; loss: number; learningRate: number; gradientNorm: number; samplesPerSecond: number }
   /** An evaluation on its way: samples done, of how many. */

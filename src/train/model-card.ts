@@ -104,7 +104,9 @@ ${facts.taskName}, fine-tuned with Lectern from \`${facts.baseModel}\` (${facts.
 ## Data
 
 Trained on ${facts.trainSamples.toLocaleString("en")} samples of ${list(facts.trainDatasets)}${
-    facts.evaluationSamples > 0 ? `; evaluated on ${facts.evaluationSamples.toLocaleString("en")} samples of ${list(facts.evaluationDatasets)}` : ""
+    facts.evaluationSamples > 0
+      ? `; evaluated on ${facts.evaluationSamples.toLocaleString("en")} samples of ${list(facts.evaluationDatasets)}`
+      : ""
   }.
 
 ## Evaluation

@@ -45,14 +45,19 @@ export class ProgressDisplay {
         this.samplesPerStep.add(event.samples);
         return this.draw(() => this.stepLine(event.step, event.epoch, event.learningRate), event.step === this.totalSteps);
       case "log":
-        if (!this.stream.isTTY) this.line(`${this.stepOf(event.step)}  ${trainingFigures(event.epoch, event.loss, event.learningRate, event.samplesPerSecond)}  ${this.timeLeft(event.step)}`);
+        if (!this.stream.isTTY)
+          this.line(
+            `${this.stepOf(event.step)}  ${trainingFigures(event.epoch, event.loss, event.learningRate, event.samplesPerSecond)}  ${this.timeLeft(event.step)}`,
+          );
         return;
       case "evaluating":
         this.evaluationStarted ??= this.now();
         return this.draw(() => this.evaluationLine(event.done, event.total), event.done === event.total);
       case "evaluation":
         this.evaluationStarted = undefined;
-        return this.line(`${this.stepOf(event.step)}  evaluation${event.step === 0 ? " before training" : ""}: ${shownMetrics(event.metrics)}${event.best ? "  (best so far)" : ""}`);
+        return this.line(
+          `${this.stepOf(event.step)}  evaluation${event.step === 0 ? " before training" : ""}: ${shownMetrics(event.metrics)}${event.best ? "  (best so far)" : ""}`,
+        );
       case "checkpoint": {
         const removed = event.removed.length > 0 ? `, removed ${event.removed.map((folder) => basename(folder)).join(", ")}` : "";
         return this.line(`${this.stepOf(event.step)}  saved ${event.folder}${removed}`);

@@ -24,7 +24,11 @@ const hasEvaluationData = (r: Recipe): boolean => r.eval_files.length > 0 || r.v
 
 const rules: readonly ((r: Recipe) => Contradiction | undefined | false)[] = [
   (r) =>
-    r.train_files.length === 0 && { key: "train_files", reason: "train_files is an empty list: there is nothing to train on.", next: "Name at least one file." },
+    r.train_files.length === 0 && {
+      key: "train_files",
+      reason: "train_files is an empty list: there is nothing to train on.",
+      next: "Name at least one file.",
+    },
   (r) =>
     r.stride >= r.max_length && {
       key: "stride",

@@ -122,7 +122,10 @@ describe("mistakes", () => {
 
   test("a value that is not among those there are", () => {
     const error = errorOf(() => read(least, ["lr_scheduler_type=quadratic"]));
-    expect(error.detail).toMatchObject({ expected: "one of linear, cosine, constant, constant_with_warmup", received: 'the text "quadratic"' });
+    expect(error.detail).toMatchObject({
+      expected: "one of linear, cosine, constant, constant_with_warmup",
+      received: 'the text "quadratic"',
+    });
     expect(error.message).toContain("override lr_scheduler_type=quadratic");
   });
 
@@ -136,7 +139,8 @@ describe("mistakes", () => {
 
   test("all at once", () => {
     const { message } = errorOf(() => read(`${least}seed: x\nstried: 3\n`, ["optim=lion"]));
-    for (const part of ["3 mistakes", "mine.yaml:3: seed", "mine.yaml:4: stried", "mean stride?", "override optim=lion"]) expect(message).toContain(part);
+    for (const part of ["3 mistakes", "mine.yaml:3: seed", "mine.yaml:4: stried", "mean stride?", "override optim=lion"])
+      expect(message).toContain(part);
   });
 
   test.each([
@@ -157,9 +161,18 @@ describe("mistakes", () => {
   });
 
   test("any text is a recipe or a LecternError, never a crash", () => {
-    const line = fc.tuple(fc.constantFrom("model", "train_files", "stride", "seed", "report_to", "x", "&a", "*a", "? "), fc.string({ maxLength: 12 }));
-    const words = fc.oneof(fc.string(), fc.constantFrom("toString=1", "__proto__=2", "constructor.name=3", "seed.x=4", "model=*a", "stride=!!x 1"));
-    const texts = fc.oneof(fc.string(), fc.array(line.map(([key, value]) => `${key}: ${value}`)).map((lines) => lines.join("\n")));
+    const line = fc.tuple(
+      fc.constantFrom("model", "train_files", "stride", "seed", "report_to", "x", "&a", "*a", "? "),
+      fc.string({ maxLength: 12 }),
+    );
+    const words = fc.oneof(
+      fc.string(),
+      fc.constantFrom("toString=1", "__proto__=2", "constructor.name=3", "seed.x=4", "model=*a", "stride=!!x 1"),
+    );
+    const texts = fc.oneof(
+      fc.string(),
+      fc.array(line.map(([key, value]) => `${key}: ${value}`)).map((lines) => lines.join("\n")),
+    );
     fc.assert(
       fc.property(texts, fc.array(words, { maxLength: 2 }), (text, overrides) => {
         try {

@@ -93,7 +93,11 @@ class RecipeSource {
     try {
       this.document.setIn(path, this.overrideValue(path, text.slice(at + 1)));
     } catch (cause) {
-      throw new LecternError("OVERRIDE_SYNTAX", { message: `"${text}": ${path[0]} holds no settings of its own.`, next: "docs/recipes.md lists every key." }, { cause });
+      throw new LecternError(
+        "OVERRIDE_SYNTAX",
+        { message: `"${text}": ${path[0]} holds no settings of its own.`, next: "docs/recipes.md lists every key." },
+        { cause },
+      );
     }
     this.overridden.set(path[0], text);
   }
@@ -122,7 +126,11 @@ class RecipeSource {
     try {
       return this.document.toJS();
     } catch (cause) {
-      throw new LecternError("RECIPE_SYNTAX", { message: `${this.file}: ${(cause as Error).message}`, next: "Write the values out instead of using aliases." }, { cause });
+      throw new LecternError(
+        "RECIPE_SYNTAX",
+        { message: `${this.file}: ${(cause as Error).message}`, next: "Write the values out instead of using aliases." },
+        { cause },
+      );
     }
   }
 
@@ -131,7 +139,9 @@ class RecipeSource {
     const override = this.overridden.get(String(path[0]));
     if (override !== undefined) return `override ${override}`;
     const node = this.document.getIn(path, true) ?? this.document.getIn(path.slice(0, 1), true);
-    const pair = isMap(this.document.contents) ? this.document.contents.items.find((item) => String(item.key) === String(path[0])) : undefined;
+    const pair = isMap(this.document.contents)
+      ? this.document.contents.items.find((item) => String(item.key) === String(path[0]))
+      : undefined;
     const place = isNode(node) ? node : isNode(pair?.key) ? pair.key : undefined;
     return place?.range ? `${this.file}:${this.lines.linePos(place.range[0]).line}` : this.file;
   }

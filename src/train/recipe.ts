@@ -27,7 +27,10 @@ export const recipeSchema = z.strictObject({
   task: z.enum(["extractive"]).default("extractive").describe("extractive: a reader that marks the answer's span in the context."),
   hidden_dropout_prob: share().optional().describe("Dropout of hidden states, instead of the one in config.json."),
   attention_probs_dropout_prob: share().optional().describe("Dropout of attention weights, instead of the one in config.json."),
-  frozen_parameters: z.array(path()).default([]).describe("Patterns (* and ?) on the parameters' names in the checkpoint; those that match are not trained."),
+  frozen_parameters: z
+    .array(path())
+    .default([])
+    .describe("Patterns (* and ?) on the parameters' names in the checkpoint; those that match are not trained."),
 
   // Data
   train_files: files.describe("Training data: SQuAD JSON, JSON lines or parquet; several files are read in sequence."),
@@ -38,15 +41,24 @@ export const recipeSchema = z.strictObject({
   max_eval_samples: count(1).optional().describe("Use only the first so many evaluation samples."),
   max_length: count(8).default(384).describe("Most tokens of a window: question, context and special tokens."),
   stride: count(0).default(128).describe("Tokens that two consecutive windows of a long context share."),
-  pad_to_max_length: z.boolean().default(false).describe("Pad every window to max_length, as the published recipes do. Slower; only for comparing figures."),
-  mask_padding_in_loss: z.boolean().default(true).describe("Keep padding out of the loss's softmax. false (with pad_to_max_length) gives transformers' figures."),
+  pad_to_max_length: z
+    .boolean()
+    .default(false)
+    .describe("Pad every window to max_length, as the published recipes do. Slower; only for comparing figures."),
+  mask_padding_in_loss: z
+    .boolean()
+    .default(true)
+    .describe("Keep padding out of the loss's softmax. false (with pad_to_max_length) gives transformers' figures."),
 
   // Optimization
   num_train_epochs: z.number().positive().default(3).describe("Passes over the training data; may be a fraction."),
   max_steps: z.int().min(-1).default(-1).describe("Optimizer steps of the whole run; when positive it overrides num_train_epochs."),
   per_device_train_batch_size: count(1).default(8).describe("Windows in a batch."),
   gradient_accumulation_steps: count(1).default(1).describe("Batches in one optimizer step."),
-  micro_batch_size: z.union([z.literal("auto"), count(1)]).default("auto").describe("Windows that go through the model at once; changes memory and speed, no result."),
+  micro_batch_size: z
+    .union([z.literal("auto"), count(1)])
+    .default("auto")
+    .describe("Windows that go through the model at once; changes memory and speed, no result."),
   learning_rate: z.number().positive().default(5e-5).describe("Peak learning rate."),
   lr_scheduler_type: z.enum(scheduleTypes).default("linear").describe("How the rate falls after warm-up."),
   warmup_steps: count(0).default(0).describe("Optimizer steps over which the rate rises from 0."),
@@ -58,8 +70,16 @@ export const recipeSchema = z.strictObject({
   adam_epsilon: z.number().positive().default(1e-8).describe("AdamW: added to the denominator."),
   max_grad_norm: z.number().min(0).default(1).describe("Clip the gradient's global L2 norm to this; 0 does not clip."),
   seed: count(0).default(42).describe("Seed of new heads, of the order of samples and of dropout."),
-  residuals: z.enum(["keep", "recompute", "checkpoint"]).default("recompute").describe("What the forward pass keeps for the backward pass: keep all (fast), recompute cheap values, or checkpoint each block (least memory)."),
-  threads: z.union([z.literal("auto"), count(1)]).default("auto").describe("CPU threads; auto takes one a core."),
+  residuals: z
+    .enum(["keep", "recompute", "checkpoint"])
+    .default("recompute")
+    .describe(
+      "What the forward pass keeps for the backward pass: keep all (fast), recompute cheap values, or checkpoint each block (least memory).",
+    ),
+  threads: z
+    .union([z.literal("auto"), count(1)])
+    .default("auto")
+    .describe("CPU threads; auto takes one a core."),
 
   // Evaluation
   evaluate_before_training: z.boolean().default(true).describe("Evaluate the untouched model first, as the baseline."),
@@ -69,22 +89,36 @@ export const recipeSchema = z.strictObject({
   n_best_size: count(1).default(20).describe("Start and end candidates considered for an answer."),
   max_answer_length: count(1).default(30).describe("Most tokens of an answer."),
   version_2_with_negative: z.boolean().default(false).describe("The data has unanswerable questions (SQuAD 2.0)."),
-  null_score_diff_threshold: z.number().default(0).describe("Answer nothing when the null score exceeds the best span's by more than this (SQuAD 2.0)."),
+  null_score_diff_threshold: z
+    .number()
+    .default(0)
+    .describe("Answer nothing when the null score exceeds the best span's by more than this (SQuAD 2.0)."),
 
   // Logging, checkpoints, results
   output_dir: path().optional().describe("Folder of the results. Default: runs/ and the recipe's file name."),
-  overwrite_output_dir: z.boolean().default(false).describe("Start over in an output_dir that holds a run: its checkpoints are removed. Not looked at when resuming."),
+  overwrite_output_dir: z
+    .boolean()
+    .default(false)
+    .describe("Start over in an output_dir that holds a run: its checkpoints are removed. Not looked at when resuming."),
   logging_steps: every.default(500).describe("Optimizer steps between log entries; below 1 a share of the run."),
-  report_to: z.array(z.enum(["tensorboard"])).default(["tensorboard"]).describe("Where logs go besides trainer_state.json; [] for nowhere."),
+  report_to: z
+    .array(z.enum(["tensorboard"]))
+    .default(["tensorboard"])
+    .describe("Where logs go besides trainer_state.json; [] for nowhere."),
   save_strategy: z.enum(intervals).default("steps").describe("When to save a checkpoint."),
   save_steps: every.default(500).describe("Optimizer steps between checkpoints; below 1 a share of the run."),
-  save_total_limit: count(1).optional().describe("Keep at most so many checkpoints, the best and the newest always among them. Default: all."),
+  save_total_limit: count(1)
+    .optional()
+    .describe("Keep at most so many checkpoints, the best and the newest always among them. Default: all."),
   load_best_model_at_end: z.boolean().default(false).describe("End with the best checkpoint's model instead of the last."),
   metric_for_best_model: path().optional().describe("Which evaluation metric decides: loss, f1, exact, … Default: loss."),
   greater_is_better: z.boolean().optional().describe("Whether more of that metric is better. Default: true unless its name ends in loss."),
   early_stopping_patience: count(1).optional().describe("Stop after so many evaluations without improvement. Default: never."),
   early_stopping_threshold: z.number().min(0).default(0).describe("What counts as an improvement for early stopping."),
-  resume_from_checkpoint: z.union([z.boolean(), path()]).default(false).describe("true: go on from the newest whole checkpoint in output_dir; a path: from that one."),
+  resume_from_checkpoint: z
+    .union([z.boolean(), path()])
+    .default(false)
+    .describe("true: go on from the newest whole checkpoint in output_dir; a path: from that one."),
 });
 
 /** A recipe as a person writes it. */

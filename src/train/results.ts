@@ -43,5 +43,7 @@ function evaluationFigures(entry: LogEntry): Record<string, number> {
 }
 
 function renamed(figures: Record<string, number>, prefix: string): Record<string, number> {
-  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [prefix + (technical.test(name) ? name : name.replace(/^eval_/, "")), value]));
+  return Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => [prefix + (technical.test(name) ? name : name.replace(/^eval_/, "")), value]),
+  );
 }

@@ -39,13 +39,21 @@ export async function findStart(recipe: Recipe): Promise<Start> {
   return {
     from: point,
     inTheWay: continues
-      ? await inTheWay(recipe, point.saved.global_step, `${from} is not the newest checkpoint, and going back to it would abandon later ones`)
+      ? await inTheWay(
+          recipe,
+          point.saved.global_step,
+          `${from} is not the newest checkpoint, and going back to it would abandon later ones`,
+        )
       : await inTheWay(recipe, -1, `${outputDir} already holds another run`),
   };
 }
 
 /** Checkpoints of the output folder after `step`, if they may be removed. */
-async function inTheWay({ output_dir: outputDir, overwrite_output_dir: overwrite }: Recipe, step: number, reason: string): Promise<string[]> {
+async function inTheWay(
+  { output_dir: outputDir, overwrite_output_dir: overwrite }: Recipe,
+  step: number,
+  reason: string,
+): Promise<string[]> {
   const later = (await listCheckpoints(outputDir)).filter((checkpoint) => checkpoint.step > step).map(({ folder }) => folder);
   if (later.length > 0 && !overwrite) {
     throw new LecternError("OUTPUT_IN_USE", {
@@ -78,7 +86,9 @@ export async function resumeNotes(recipe: Recipe, point: ResumePoint): Promise<s
   const before = (parse(await readFile(join(point.folder, "recipe.yaml"), "utf8")) ?? {}) as Record<string, unknown>;
   for (const key of Object.keys(recipeSchema.shape) as (keyof Recipe)[]) {
     if (indifferent.has(key) || JSON.stringify(before[key]) === JSON.stringify(recipe[key])) continue;
-    notes.push(`${key} was ${shown(before[key])} when the checkpoint was saved and is ${shown(recipe[key])} now: the result is not that of either run alone`);
+    notes.push(
+      `${key} was ${shown(before[key])} when the checkpoint was saved and is ${shown(recipe[key])} now: the result is not that of either run alone`,
+    );
   }
   return notes;
 }

@@ -28,7 +28,10 @@ export class TensorBoardLog {
         "train/samples_per_second": event.samplesPerSecond,
       });
     } else if (event.type === "evaluation") {
-      this.scalars(event.step, Object.fromEntries(Object.entries(event.metrics).map(([name, value]) => [`eval/${name.replace(/^eval_/, "")}`, value])));
+      this.scalars(
+        event.step,
+        Object.fromEntries(Object.entries(event.metrics).map(([name, value]) => [`eval/${name.replace(/^eval_/, "")}`, value])),
+      );
     }
   }
 

@@ -26,13 +26,19 @@ export class EventFile {
   }
 
   scalar(tag: string, value: number, step: number): void {
-    this.write(step, summary(tag, (item) => item.tag(2, WireType.Bit32).float(value))); // simple_value
+    this.write(
+      step,
+      summary(tag, (item) => item.tag(2, WireType.Bit32).float(value)),
+    ); // simple_value
   }
 
   /** The distribution of some values over exponentially growing buckets. Nothing is written for none. */
   histogram(tag: string, values: ArrayLike<number>, step: number): void {
     if (values.length === 0) return;
-    this.write(step, summary(tag, (item) => nested(item, 5, histogram(values)))); // histo
+    this.write(
+      step,
+      summary(tag, (item) => nested(item, 5, histogram(values))),
+    ); // histo
   }
 
   /** A text in Markdown, shown by TensorBoard's text tab. */

@@ -41,7 +41,7 @@ async function readEvents(path: string): Promise<Map<number, unknown[]>[]> {
   const bytes = new Uint8Array(await readFile(path));
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const events: Map<number, unknown[]>[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = Number(view.getBigUint64(at, true));
     const data = bytes.subarray(at + 12, at + 12 + length);
     expect(view.getUint32(at + 8, true)).toBe(maskedCrc(bytes.subarray(at, at + 8)));
@@ -119,8 +119,18 @@ test("a log has Hugging Face's tags", async () => {
   const logs = await resumedRun();
   const files = (await readdir(logs)).sort();
   expect(files).toHaveLength(2);
-  const tags = (await readEvents(join(logs, files[0]))).filter((event) => event.has(5)).map((event) => text(inner(inner(event, 5), 1).get(1)![0]));
-  for (const tag of ["recipe/text_summary", "data/window_tokens", "eval/loss", "eval/f1", "train/loss", "train/learning_rate", "train/grad_norm"]) {
+  const tags = (await readEvents(join(logs, files[0])))
+    .filter((event) => event.has(5))
+    .map((event) => text(inner(inner(event, 5), 1).get(1)![0]));
+  for (const tag of [
+    "recipe/text_summary",
+    "data/window_tokens",
+    "eval/loss",
+    "eval/f1",
+    "train/loss",
+    "train/learning_rate",
+    "train/grad_norm",
+  ]) {
     expect(tags).toContain(tag);
   }
 });
@@ -138,10 +148,19 @@ print(json.dumps({
   "text": a.Tensors("recipe/text_summary")[0].tensor_proto.string_val[0].decode(),
   "histogram": [h.min, h.max, h.num, h.sum, sum(h.bucket)],
 }))`;
-  const read = JSON.parse(execFileSync(python!, ["-c", script, await resumedRun()], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })) as Record<string, unknown>;
+  const read = JSON.parse(
+    execFileSync(python!, ["-c", script, await resumedRun()], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+  ) as Record<string, unknown>;
   expect(read.tags).toEqual(expect.arrayContaining(["train/loss", "train/learning_rate", "train/grad_norm", "eval/loss", "eval/f1"]));
-  expect(read.loss).toEqual([[10, 10], [20, 20], [30, 31]]); // what came after step 20 belongs to the resumed session
-  expect(read.f1).toEqual([[0, 4], [30, 40]]);
+  expect(read.loss).toEqual([
+    [10, 10],
+    [20, 20],
+    [30, 31],
+  ]); // what came after step 20 belongs to the resumed session
+  expect(read.f1).toEqual([
+    [0, 4],
+    [30, 40],
+  ]);
   expect(read.text).toBe("    model: m\n    seed: 42");
   expect(read.histogram).toEqual([10, 384, 4, 434, 4]);
 });
@@ -153,7 +172,11 @@ test.skipIf(!python)("transformers reads trainer_state.json (needs LECTERN_PEER_
   state.recordEvaluation({ eval_loss: 1.5 });
   const settings = { max_steps: 10, num_train_epochs: 1, logging_steps: 1, eval_steps: 1, save_steps: 1, train_batch_size: 4 };
   await writeFile(join(folder, "trainer_state.json"), state.toJson(settings, { "model.safetensors": 5 }));
-  const script = "import sys; from transformers.trainer_callback import TrainerState as T; s = T.load_from_json(sys.argv[1]); print(s.global_step, s.best_metric, len(s.log_history))";
-  const line = execFileSync(python!, ["-c", script, join(folder, "trainer_state.json")], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  const script =
+    "import sys; from transformers.trainer_callback import TrainerState as T; s = T.load_from_json(sys.argv[1]); print(s.global_step, s.best_metric, len(s.log_history))";
+  const line = execFileSync(python!, ["-c", script, join(folder, "trainer_state.json")], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   expect(line.trim()).toBe("1 1.5 2");
 });

@@ -43,7 +43,12 @@ interface Outcome {
 }
 
 /** Trains, and aborts when `stopAt` says so. */
-async function runOnce(output: string, overrides: string[] = [], options: FakeRunOptions = {}, stopAt?: (event: TrainEvent) => boolean): Promise<Outcome> {
+async function runOnce(
+  output: string,
+  overrides: string[] = [],
+  options: FakeRunOptions = {},
+  stopAt?: (event: TrainEvent) => boolean,
+): Promise<Outcome> {
   const recipe = recipeFor(output, overrides);
   const run = openFakeRun(recipe, options);
   const stop = new AbortController();
@@ -58,7 +63,8 @@ async function runOnce(output: string, overrides: string[] = [], options: FakeRu
 const told = (events: TrainEvent[]): string[] =>
   events.filter(({ type }) => type !== "step" && type !== "evaluating").map((event) => `${event.type} ${event.step}`);
 const losses = (events: TrainEvent[]): number[] => events.flatMap((event) => (event.type === "step" ? [event.loss] : []));
-const json = async (...path: string[]): Promise<Record<string, never>> => JSON.parse(await readFile(join(...path), "utf8")) as Record<string, never>;
+const json = async (...path: string[]): Promise<Record<string, never>> =>
+  JSON.parse(await readFile(join(...path), "utf8")) as Record<string, never>;
 const checkpointsOf = async (output: string): Promise<string[]> =>
   (await readdir(output)).filter((name) => name.includes("checkpoint")).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 
@@ -88,26 +94,56 @@ describe("a run", () => {
     const output = newOutput();
     const { weights, done } = await runOnce(output, ["report_to=[tensorboard]"]);
     expect((await readdir(output)).filter((name) => !name.startsWith("events.out.tfevents.")).sort()).toEqual(
-      ["README.md", "all_results.json", "checkpoint-20", "checkpoint-40", "checkpoint-50", "config.json", "eval_results.json", "recipe.yaml", "train_results.json", "trainer_state.json", "weights.json"].sort(),
+      [
+        "README.md",
+        "all_results.json",
+        "checkpoint-20",
+        "checkpoint-40",
+        "checkpoint-50",
+        "config.json",
+        "eval_results.json",
+        "recipe.yaml",
+        "train_results.json",
+        "trainer_state.json",
+        "weights.json",
+      ].sort(),
     );
     expect(await readdir(output)).toContainEqual(expect.stringMatching(/^events\.out\.tfevents\.\d{10}\./));
     expect(await json(output, "weights.json")).toEqual(weights);
     const all = await json(output, "all_results.json");
     expect(all).toEqual(done!.results);
-    for (const name of ["baseline_eval_loss", "baseline_exact", "baseline_f1", "eval_loss", "exact", "f1", "train_samples_per_second", "train_runtime"]) {
+    for (const name of [
+      "baseline_eval_loss",
+      "baseline_exact",
+      "baseline_f1",
+      "eval_loss",
+      "exact",
+      "f1",
+      "train_samples_per_second",
+      "train_runtime",
+    ]) {
       expect(all[name]).toBeTypeOf("number");
     }
     expect(all.f1).toBeGreaterThan(all.baseline_f1);
     expect(await json(output, "eval_results.json")).toMatchObject({ epoch: 10, eval_loss: all.eval_loss, eval_f1: all.f1 });
     expect(await json(output, "train_results.json")).toMatchObject({ train_samples: 400, train_steps: 50 });
-    expect(parseRecipe(await readFile(join(output, "recipe.yaml"), "utf8"), { file: "saved.yaml" })).toEqual(recipeFor(output, ["report_to=[tensorboard]"]));
+    expect(parseRecipe(await readFile(join(output, "recipe.yaml"), "utf8"), { file: "saved.yaml" })).toEqual(
+      recipeFor(output, ["report_to=[tensorboard]"]),
+    );
   });
 
   test("writes trainer_state.json under Hugging Face's names", async () => {
     const output = newOutput();
     await runOnce(output, ["load_best_model_at_end=true"]);
     const state = await json(output, "checkpoint-40", "trainer_state.json");
-    expect(state).toMatchObject({ global_step: 40, epoch: 8, max_steps: 50, num_train_epochs: 10, train_batch_size: 8, best_global_step: 40 });
+    expect(state).toMatchObject({
+      global_step: 40,
+      epoch: 8,
+      max_steps: 50,
+      num_train_epochs: 10,
+      train_batch_size: 8,
+      best_global_step: 40,
+    });
     expect(state.best_model_checkpoint).toBe(join(output, "checkpoint-40"));
     const history = state.log_history as Record<string, number>[];
     expect(history.map(({ step }) => step)).toEqual([0, 10, 20, 20, 30, 40, 40]);
@@ -130,7 +166,17 @@ describe("a run", () => {
       base_model: "eight numbers",
       datasets: ["a.json"],
       metrics: ["exact_match", "f1"],
-      "model-index": [{ results: [{ task: { type: "question-answering" }, dataset: { name: "b.json" }, metrics: [{ type: "exact_match" }, { type: "f1", value: done!.results.f1 }] }] }],
+      "model-index": [
+        {
+          results: [
+            {
+              task: { type: "question-answering" },
+              dataset: { name: "b.json" },
+              metrics: [{ type: "exact_match" }, { type: "f1", value: done!.results.f1 }],
+            },
+          ],
+        },
+      ],
     });
     expect(body).toContain("| evaluation loss |");
   });
@@ -144,7 +190,12 @@ describe("a run", () => {
   });
 
   test("evaluates at the end even when it does not during training, and no baseline when none is wanted", async () => {
-    const { events } = await runOnce(newOutput(), ["eval_strategy=no", "evaluate_before_training=false", "save_strategy=epoch", "max_steps=7"]);
+    const { events } = await runOnce(newOutput(), [
+      "eval_strategy=no",
+      "evaluate_before_training=false",
+      "save_strategy=epoch",
+      "max_steps=7",
+    ]);
     expect(told(events)).toEqual(["start 0", "checkpoint 5", "log 7", "evaluation 7", "checkpoint 7", "done 7"]);
   });
 
@@ -164,7 +215,10 @@ describe("a run", () => {
 
   test("refuses a metric that the evaluation does not give before it trains", async () => {
     const output = newOutput();
-    await expect(runOnce(output, ["metric_for_best_model=bleu"])).rejects.toMatchObject({ code: "METRIC_UNKNOWN", detail: { received: "bleu" } });
+    await expect(runOnce(output, ["metric_for_best_model=bleu"])).rejects.toMatchObject({
+      code: "METRIC_UNKNOWN",
+      detail: { received: "bleu" },
+    });
     expect(await checkpointsOf(output)).toEqual([]);
   });
 });
@@ -174,7 +228,9 @@ describe("the best model", () => {
 
   test("is what the run ends with, and its checkpoint is never removed", async () => {
     const output = newOutput();
-    const { events, done } = await runOnce(output, [...best, "eval_steps=10", "save_steps=10", "save_total_limit=1"], { evaluationLosses: [9, 5, 1, 3, 4, 2] });
+    const { events, done } = await runOnce(output, [...best, "eval_steps=10", "save_steps=10", "save_total_limit=1"], {
+      evaluationLosses: [9, 5, 1, 3, 4, 2],
+    });
     expect(done).toMatchObject({ loadedBest: join(output, "checkpoint-20"), results: { eval_loss: 1, baseline_eval_loss: 9 } });
     expect(await checkpointsOf(output)).toEqual(["checkpoint-20", "checkpoint-50"]);
     expect(await json(output, "weights.json")).toEqual(await json(output, "checkpoint-20", "weights.json"));
@@ -225,7 +281,14 @@ describe("resume", () => {
   }
 
   test("after a stop at any steps is bit-identical to a run that was not stopped", async () => {
-    const settings = ["load_best_model_at_end=true", "eval_steps=10", "save_steps=10", "early_stopping_patience=4", "lr_scheduler_type=cosine", "warmup_steps=7"];
+    const settings = [
+      "load_best_model_at_end=true",
+      "eval_steps=10",
+      "save_steps=10",
+      "early_stopping_patience=4",
+      "lr_scheduler_type=cosine",
+      "warmup_steps=7",
+    ];
     const whole = newOutput();
     const uninterrupted = await runOnce(whole, settings);
     const expected = await comparable(whole, uninterrupted);
@@ -249,7 +312,12 @@ describe("resume", () => {
 
   test("makes an evaluation again that the stop cut short", async () => {
     const output = newOutput();
-    const stopped = await runOnce(output, [], { whileEvaluating: () => new Promise((resolve) => setTimeout(resolve, 5)) }, (event) => event.type === "evaluating" && event.step === 20);
+    const stopped = await runOnce(
+      output,
+      [],
+      { whileEvaluating: () => new Promise((resolve) => setTimeout(resolve, 5)) },
+      (event) => event.type === "evaluating" && event.step === 20,
+    );
     expect(told(stopped.events).slice(-2)).toEqual(["checkpoint 20", "interrupted 20"]);
     const resumed = await runOnce(output, ["resume_from_checkpoint=true"]);
     expect(told(resumed.events).slice(0, 4)).toEqual(["start 20", "evaluation 20", "checkpoint 20", "log 30"]);
@@ -269,7 +337,9 @@ describe("resume", () => {
     await runOnce(output);
     const { events } = await runOnce(output, ["resume_from_checkpoint=true", "num_train_epochs=12"]);
     expect(events[0]).toMatchObject({ type: "start", step: 50, totalSteps: 60, resumedFrom: join(output, "checkpoint-50") });
-    expect((events[0] as { notes: string[] }).notes).toEqual([expect.stringContaining("num_train_epochs was 10 when the checkpoint was saved and is 12 now")]);
+    expect((events[0] as { notes: string[] }).notes).toEqual([
+      expect.stringContaining("num_train_epochs was 10 when the checkpoint was saved and is 12 now"),
+    ]);
     expect(losses(events)).toHaveLength(10);
   });
 
@@ -321,7 +391,9 @@ describe("resume", () => {
     const output = newOutput();
     await runOnce(output, ["max_steps=20"]);
     await writeFile(join(output, "checkpoint-20", "trainer_state.json"), text);
-    await expect(runOnce(newOutput(), [`resume_from_checkpoint=${join(output, "checkpoint-20")}`])).rejects.toMatchObject({ code: "CHECKPOINT_INCOMPLETE" });
+    await expect(runOnce(newOutput(), [`resume_from_checkpoint=${join(output, "checkpoint-20")}`])).rejects.toMatchObject({
+      code: "CHECKPOINT_INCOMPLETE",
+    });
   });
 });
 

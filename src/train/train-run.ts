@@ -49,7 +49,14 @@ export async function* trainRun<B>(recipe: Recipe, run: Run<B>, { signal }: { si
   const log = recipe.report_to.includes("tensorboard") ? new TensorBoardLog(outputDir) : undefined;
   try {
     log?.open({ step: state.globalStep, recipe: yaml, histograms: run.histograms });
-    yield { type: "start", step: state.globalStep, totalSteps: total, stepsPerEpoch, ...(start.from && { resumedFrom: start.from.folder }), notes };
+    yield {
+      type: "start",
+      step: state.globalStep,
+      totalSteps: total,
+      stepsPerEpoch,
+      ...(start.from && { resumedFrom: start.from.folder }),
+      notes,
+    };
     const events = train({
       step: run.step,
       batches: run.batches,
@@ -105,7 +112,8 @@ async function resume(recipe: Recipe, start: ResumePoint, checkpoints: Checkpoin
   const notes = await resumeNotes(recipe, start);
   const bestBefore = start.saved.best_model_checkpoint;
   await checkpoints.restore(state, start);
-  if (bestBefore !== null && state.bestCheckpoint === null) notes.push(`the best checkpoint so far, ${bestBefore}, is gone: the best is chosen among those to come`);
+  if (bestBefore !== null && state.bestCheckpoint === null)
+    notes.push(`the best checkpoint so far, ${bestBefore}, is gone: the best is chosen among those to come`);
   return notes;
 }
 

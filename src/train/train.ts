@@ -61,7 +61,14 @@ export async function* train<B>(loop: TrainLoop<B>): AsyncGenerator<TrainEvent> 
   const loadedBest = loop.loadBestModelAtEnd ? await checkpoints.loadBest(state) : undefined;
   const results = allResults(state, finalEvaluation(state, loadedBest));
   state.logHistory.push({ ...trainResults(state), epoch: state.epoch, step: state.globalStep });
-  yield { type: "done", step: state.globalStep, epoch: state.epoch, stoppedEarly: state.stoppedEarly, ...(loadedBest && { loadedBest }), results };
+  yield {
+    type: "done",
+    step: state.globalStep,
+    epoch: state.epoch,
+    stoppedEarly: state.stoppedEarly,
+    ...(loadedBest && { loadedBest }),
+    results,
+  };
 }
 
 async function* evaluation(evaluator: Evaluator, state: TrainerState, signal: AbortSignal | undefined): AsyncGenerator<TrainEvent> {
@@ -94,14 +101,18 @@ function logged(state: TrainerState, learningRate: number, gradientNorm: number)
 function requireFinite({ loss, gradientNorm }: StepResult, state: TrainerState): void {
   const step = state.globalStep + 1;
   if (!Number.isFinite(loss)) throw lossNotFinite(`The loss of step ${step} is ${loss}.`, state);
-  if (!Number.isFinite(gradientNorm)) throw lossNotFinite(`The gradient norm of step ${step} is ${gradientNorm} (its loss is ${loss}).`, state);
+  if (!Number.isFinite(gradientNorm))
+    throw lossNotFinite(`The gradient norm of step ${step} is ${gradientNorm} (its loss is ${loss}).`, state);
 }
 
 function lossNotFinite(message: string, state: TrainerState): LecternError {
   return new LecternError("LOSS_NOT_FINITE", {
     message,
     expected: "finite numbers",
-    received: state.sinceLog.steps > 0 ? `a mean loss of ${state.sinceLog.loss / state.sinceLog.steps} over the ${state.sinceLog.steps} steps before` : undefined,
+    received:
+      state.sinceLog.steps > 0
+        ? `a mean loss of ${state.sinceLog.loss / state.sinceLog.steps} over the ${state.sinceLog.steps} steps before`
+        : undefined,
     next: "Train with a lower learning_rate, more warmup_steps or a smaller max_grad_norm; nothing was saved of this step, and resume_from_checkpoint=true goes on from the newest checkpoint.",
   });
 }

@@ -233,7 +233,11 @@ export async function readTrainerState(folder: string): Promise<SavedState> {
   } catch {
     // told below, with what a person can do
   }
-  if (typeof saved?.global_step !== "number" || !Array.isArray(saved.log_history) || !saved.stateful_callbacks?.Lectern?.attributes?.files) {
+  if (
+    typeof saved?.global_step !== "number" ||
+    !Array.isArray(saved.log_history) ||
+    !saved.stateful_callbacks?.Lectern?.attributes?.files
+  ) {
     throw new LecternError("CHECKPOINT_INCOMPLETE", {
       message: `${file} is not the state of a run that can go on.`,
       expected: "a file that Lectern wrote with a checkpoint",

@@ -1,0 +1,46 @@
+/** Runs a TypeScript file of the project as a process of its own, and waits for what it prints. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("..", import.meta.url);
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningProcess {
+  process: ChildProcessWithoutNullStreams;
+  ended: Promise<Ended>;
+  /** Resolves when the process has printed the text on either stream; fails when it ends without. */
+  printed: (text: string) => Promise<void>;
+}
+
+/**
+ * @param file relative to the project's root
+ * @param options.cwd the folder it runs in
+ */
+export function startTypeScript(file: string, words: string[], options: { cwd: string; env?: Record<string, string> }): RunningProcess {
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), fileURLToPath(new URL(file, root)), ...words], {
+    cwd: options.cwd,
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, ...options.env },
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
+  child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+  const ended = new Promise<Ended>((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr })));
+  const printed = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (stdout.includes(text) || stderr.includes(text)) resolve();
+      };
+      child.stdout.on("data", look);
+      child.stderr.on("data", look);
+      look();
+      void ended.then(() => reject(new Error(`it ended without printing ${JSON.stringify(text)}:\n${stdout}${stderr}`)));
+    });
+  return { process: child, ended, printed };
+}
