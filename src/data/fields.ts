@@ -12,16 +12,10 @@ export interface Place {
 export type Fields = Record<string, unknown>;
 
 /** The place one step further in. */
-export function at(place: Place, step: string | number): Place {
-  const separator =
-    typeof step === "number"
-      ? `[${step}]`
-      : place.path === ""
-        ? step
-        : place.path.startsWith("line ") || place.path.startsWith("row ")
-          ? `: ${step}`
-          : `.${step}`;
-  return { file: place.file, path: place.path + separator };
+export function at({ file, path }: Place, step: string | number): Place {
+  if (typeof step === "number") return { file, path: `${path}[${step}]` };
+  if (path === "") return { file, path: step };
+  return { file, path: `${path}${/^(line|row) \d+$/.test(path) ? ": " : "."}${step}` };
 }
 
 /** The error for a value that is missing or not what it should be. */

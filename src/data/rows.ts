@@ -64,7 +64,7 @@ function pairUp(texts: unknown, textsPlace: Place, starts: unknown, startsPlace:
   const textList = asList(texts, textsPlace, "a list of texts");
   const startList = asList(starts, startsPlace, "a list of whole numbers");
   if (textList.length !== startList.length)
-    throw fieldError(startsPlace, `a list of ${textList.length}, as long as ${textsPlace.path}`, starts);
+    throw fieldError(startsPlace, `a list of ${textList.length}, as many as there are texts`, starts);
   return textList.map((text, i) => ({ text: asText(text, at(textsPlace, i)), start: asInteger(startList[i], at(startsPlace, i)) }));
 }
 

@@ -31,7 +31,7 @@ describe("decodeAnswers", () => {
     // Token 1 (the question) and token 0 have the highest logits, the best end stands before the best start.
     const one = logits([9, 9, 0, 1, 0, 5, 0, 0, 0, 0], [9, 9, 0, 0, 6, 0, 0, 2, 0, 0]);
     const { predictions, nBest } = decodeAnswers([example], [feature(0, 6)], [one]);
-    expect(predictions.get("q")).toBe("one two"); // 1 + 6 = 7, equal to 5 + 2 but found … see the next expectation
+    expect(predictions.get("q")).toBe("three four five"); // of equal scores, the one whose start token scores higher
     expect(
       nBest
         .get("q")!
@@ -95,7 +95,7 @@ describe("decodeAnswers", () => {
     expect(sum + spans[0].probability * Math.exp(2)).toBeCloseTo(1, 6);
   });
 
-  it("decodes thousands of windows in well under a second", () => {
+  it("does not take long for thousands of windows", () => {
     const long = { ...feature(0, 6), length: 384, offsets: Int32Array.from({ length: 768 }, (_, i) => (i < 24 ? -1 : i)) };
     const windows = Array.from({ length: 3000 }, (_, exampleIndex) => ({ ...long, exampleIndex }));
     const scores = Float32Array.from({ length: 384 }, (_, i) => Math.sin(i * i));
