@@ -7,6 +7,7 @@ import { chmod, copyFile, readdir, readFile, writeFile } from "node:fs/promises"
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { recoverFolder, writeFilesAtomic, writeFolderAtomic } from "./atomic.js";
+import { configText, parseConfigText } from "./config-json.js";
 import { readingError } from "./file-system-errors.js";
 import { openSafetensors, type WeightSource } from "./safetensors-read.js";
 import type { TensorData } from "./safetensors-write.js";
@@ -88,7 +89,7 @@ export async function saveModelFolder(folder: string, contents: ModelContents): 
  * @returns the names of the files written
  */
 export async function writeModelFiles(folder: string, contents: ModelContents): Promise<string[]> {
-  await writeFile(path.join(folder, "config.json"), `${JSON.stringify(contents.config, null, 2)}\n`);
+  await writeFile(path.join(folder, "config.json"), configText(contents.config));
   for (const { name, path: from } of contents.files ?? []) await copyPlain(from, path.join(folder, name));
   const weights = await writeWeights(folder, contents.tensors, { maxShardBytes: contents.maxShardBytes });
   return ["config.json", ...(contents.files ?? []).map((file) => file.name), ...weights];
@@ -108,8 +109,8 @@ export function isShardName(name: string): boolean {
 function parseConfig(file: string, text: string): Record<string, unknown> {
   let received = text.slice(0, 60);
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    const config = parseConfigText(text);
+    if (config) return config;
   } catch (error) {
     received = error instanceof Error ? error.message : received;
   }
