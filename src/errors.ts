@@ -3,6 +3,8 @@
  * docs/errors.md lists the same codes, and a test proves that the two agree.
  */
 export const errorCatalogue = {
+  ARGUMENT_MISSING: "A verb was called without saying what to do.",
+  PARITY_CASE_INVALID: "A folder is not a parity case as docs/parity.md describes it.",
   CHECKPOINT_MISMATCH: "A checkpoint was written by a run with other settings.",
   NOTHING_TO_TRAIN: "Every parameter is frozen.",
   SEQUENCE_TOO_LONG: "max_length is longer than the model's positions.",
