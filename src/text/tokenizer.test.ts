@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -335,4 +336,40 @@ describe("the bundled model's tokenizer", () => {
       expect(turns).toBeGreaterThan(5);
     },
   );
+});
+
+const python = process.env["LECTERN_PEER_PYTHON"];
+test.skipIf(!python || !existsSync(squad))("windows are those of transformers (needs LECTERN_PEER_PYTHON and ../shared/data)", async () => {
+  const program = `
+import json, sys
+from transformers import AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+data = json.load(open(sys.argv[2]))["data"]
+pairs = [(q["question"], p["context"]) for a in data for p in a["paragraphs"] for q in p["qas"]][::60]
+pairs += [("who 😀 is", "the 👩‍👩‍👧 漢字 café שלום\\r\\n  x " * 40)]
+windows = []
+for question, context in pairs:
+    e = tokenizer(question, context, truncation="only_second", max_length=128, stride=50, return_overflowing_tokens=True, return_offsets_mapping=True)
+    texts = [[[question, context][s][a:b] for (a, b), s in zip(o, e.sequence_ids(i)) if s is not None] for i, o in enumerate(e["offset_mapping"])]
+    windows.append([{"ids": a, "typeIds": b, "texts": c} for a, b, c in zip(e["input_ids"], e["token_type_ids"], texts)])
+print(json.dumps({"pairs": pairs, "windows": windows}))`;
+  const child = spawnSync(python!, ["-c", program, minilm, squad], { encoding: "utf8", maxBuffer: 1 << 28 });
+  const { pairs, windows } = JSON.parse(child.stdout) as {
+    pairs: [string, string][];
+    windows: { ids: number[]; typeIds: number[]; texts: string[] }[][];
+  };
+  const tokenizer = await Tokenizer.fromFolder(minilm);
+  const ours = await tokenizer.encodePairs(
+    pairs.map(([first, second]) => ({ first, second })),
+    { maxLength: 128, stride: 50 },
+  );
+  const comparable = ours.map((list, i) =>
+    list.map((window) => ({
+      ids: window.ids,
+      typeIds: window.typeIds,
+      texts: [...pieces(window, pairs[i][0], 0), ...pieces(window, pairs[i][1], 1)],
+    })),
+  );
+  expect(windows.length).toBeGreaterThan(100);
+  expect(comparable).toEqual(windows);
 });
