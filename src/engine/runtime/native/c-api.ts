@@ -66,7 +66,7 @@ export function loadCApi(): CApi {
 }
 
 function bind(): CApi {
-  const library = koffi.load(libraryPath());
+  const library = load(libraryPath());
   const apiBase = koffi.struct({ GetApi: "void *", GetVersionString: "void *" });
   const base = koffi.decode(library.func("void *OrtGetApiBase()")(), apiBase) as { GetApi: Pointer; GetVersionString: Pointer };
   const version = (koffi.decode(base.GetVersionString, koffi.proto("const char *GetVersionString()")) as () => string)();
@@ -94,6 +94,14 @@ function bind(): CApi {
     return value;
   };
   return { ...functions, check, make, text, version };
+}
+
+function load(path: string) {
+  try {
+    return koffi.load(path);
+  } catch (error) {
+    throw missing(`${path}: ${(error as Error).message}`);
+  }
 }
 
 /** Where the onnxruntime-node package keeps the library of this platform; LECTERN_ONNXRUNTIME names another. */

@@ -25,7 +25,7 @@ function openEnvironment(threads: number) {
   api.check(api.SetGlobalIntraOpNumThreads(threading, threads));
   api.check(api.SetGlobalSpinControl(threading, 1));
   api.check(api.SetGlobalDenormalAsZero(threading));
-  const env = api.make("CreateEnvWithGlobalThreadPools", 3, "lectern", threading);
+  const env = api.make("CreateEnvWithGlobalThreadPools", 4, "lectern", threading); // log nothing but what is fatal: errors come back as statuses
   const memoryInfo = api.make("CreateCpuMemoryInfo", 1, 0); // arena allocator, default memory
   api.check(api.CreateAndRegisterAllocator(env, memoryInfo, null));
   return (environment = { api, env, memoryInfo, threads });
@@ -102,6 +102,9 @@ class NativeProgram implements Program {
       api.check(api.DisableMemPattern(sessionOptions)); // with ever-changing shapes its plans pile up
       api.check(api.SetSessionGraphOptimizationLevel(sessionOptions, 99)); // all
       api.check(api.AddSessionConfigEntry(sessionOptions, "session.use_env_allocators", "1"));
+      // The global setting reaches only the pool's own threads. This one reaches the thread that makes the first session and those it
+      // starts afterwards, which hand runs over and compute their share: without it results depend on which thread took which part.
+      api.check(api.AddSessionConfigEntry(sessionOptions, "session.set_denormal_as_zero", "1"));
       if (options.profilePrefix !== undefined) api.check(api.EnableProfiling(sessionOptions, options.profilePrefix));
       const model = writeOnnx(graph, { fused: options.fused });
       this.session = api.make("CreateSessionFromArray", env, model, model.length, sessionOptions);
