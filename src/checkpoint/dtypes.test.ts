@@ -115,11 +115,11 @@ describe("bfloat16", () => {
 test("22 million values convert in well under a second", () => {
   const floats = Float32Array.from({ length: 22_000_000 }, (_, i) => ((i % 2000) - 1000) / 5000);
   for (const dtype of ["F16", "BF16"] as const) {
-    const start = performance.now();
-    const bytes = narrowFromFloat32(floats, dtype);
-    const narrowed = performance.now();
-    widenToFloat32(dtype, bytes, floats);
-    expect(narrowed - start).toBeLessThan(900);
-    expect(performance.now() - narrowed).toBeLessThan(900);
+    const seconds = [1, 2, 3].map(() => {
+      const start = performance.now();
+      widenToFloat32(dtype, narrowFromFloat32(floats, dtype), floats);
+      return (performance.now() - start) / 1000;
+    });
+    expect(Math.min(...seconds)).toBeLessThan(1); // there and back
   }
 });

@@ -303,7 +303,7 @@ describe("broken connections", () => {
   }
 
   test("a connection that falls silent is given up and taken up again", async () => {
-    settings.idleTimeout = 100;
+    settings.idleTimeout = 300;
     trouble = [
       (request, response, content) => {
         if (!request.url?.includes("/cdn/")) return false;
