@@ -7,22 +7,19 @@ import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js"
 import { loadExamples, type DataReport, type QaExample } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { splitExamples } from "../data/splits.js";
-import { createTrainingExecutor, type MicroBatch, nativeRuntime, type Runtime } from "../engine/index.js";
+import { createTrainingExecutor, nativeRuntime, type Runtime } from "../engine/index.js";
 import { createGradientNorm } from "../engine/optimizers/gradient-norm.js";
 import { createOptimizer, type Optimizer, type OptimizerSettings } from "../engine/optimizers/optimizer.js";
 import { LecternError } from "../errors.js";
 import { evaluateReader } from "../evaluate/reader-evaluation.js";
 import { loadWeights } from "../models/weights.js";
-import { collate, groupByLength } from "../tasks/extractive/collate.js";
 import { type Feature, type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
 import { createReaderInference, describeLoading, openReader, type Reader, saveReader } from "../tasks/extractive/reader.js";
 import { type Batch, shuffledBatches } from "./batches.js";
+import { largestShapes, microBatchCutter, samplesPerStep } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
 import type { Evaluator, Run, Saveable } from "./run.js";
 import { createStep } from "./step.js";
-
-/** Tokens of an automatic micro-batch, padding included: enough rows for the matrix products, few enough for the caches. */
-const microBatchTokens = 1536;
 
 /**
  * @throws LecternError those of loading models and data, SEQUENCE_TOO_LONG, NOTHING_TO_TRAIN
@@ -51,9 +48,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
   const executor = await createTrainingExecutor(runtime, reader.network, reader.store, { policy: recipe.residuals, loss: "loss", seed: recipe.seed });
   const optimizer = await createOptimizer(runtime, reader.store, optimizerSettings(recipe));
   const gradientNorm = await createGradientNorm(runtime, reader.store);
-  const perStep = recipe.per_device_train_batch_size * recipe.gradient_accumulation_steps;
-  const longest = training.features.map(({ length }) => length).sort((a, b) => b - a);
-  executor.reserve(largestShapes(recipe, longest, perStep));
+  executor.reserve(largestShapes(recipe, training.features));
 
   return {
     step: createStep<Batch>({
@@ -65,7 +60,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       microBatches: cut,
       count: ({ samples }) => ({ samples: samples.length, tokens: samples.reduce((sum, index) => sum + training.features[index].length, 0) }),
     }),
-    batches: shuffledBatches(training.features.length, perStep, recipe.seed),
+    batches: shuffledBatches(training.features.length, samplesPerStep(recipe), recipe.seed),
     evaluator: evaluation.features.length === 0 ? undefined : await createEvaluator(recipe, runtime, reader, data.evaluation, evaluation.features),
     saveable: createSaveable(reader, optimizer),
     card: {
@@ -105,36 +100,6 @@ async function openData(recipe: Recipe): Promise<{ train: QaExample[]; evaluatio
   if (recipe.validation_split === 0) return { train: loaded.examples, evaluation: [], reports: [loaded.report] };
   const { train, heldOut } = splitExamples(loaded.examples, { fraction: recipe.validation_split, seed: recipe.validation_seed, by: "context" });
   return { train, evaluation: heldOut.slice(0, recipe.max_eval_samples), reports: [loaded.report] };
-}
-
-/** Cuts a batch into micro-batches of like length; samples keep their place in the step as identity, which dropout depends on. */
-function microBatchCutter(recipe: Recipe, reader: Reader, features: readonly Feature[]): (batch: Batch) => MicroBatch[] {
-  const padTo = recipe.pad_to_max_length ? recipe.max_length : undefined;
-  return ({ step, samples }) => {
-    const lengths = Array.from(samples, (index) => padTo ?? features[index].length);
-    const [most, tokens] = microBatchLimits(recipe);
-    return groupByLength(lengths, most, tokens).map((group) => {
-      const chosen = group.map((place) => features[samples[place]]);
-      const weight = 0.5 / samples.length; // start and end count half each
-      return { ...collate(chosen, reader.encoder, { weight, padTo, padTypeId: reader.tokenizer.padTypeId }), samples: group, step };
-    });
-  };
-}
-
-/** Most windows and most tokens of a micro-batch. */
-function microBatchLimits(recipe: Recipe): [windows: number, tokens: number] {
-  return recipe.micro_batch_size === "auto" ? [Infinity, Math.max(microBatchTokens, recipe.max_length)] : [recipe.micro_batch_size, Infinity];
-}
-
-/** The shapes with the most memory among all that can come: the longest windows together, for every number of windows. */
-function largestShapes(recipe: Recipe, longestFirst: readonly number[], perStep: number): { batch: number; seq: number }[] {
-  const [most, tokens] = microBatchLimits(recipe);
-  const shapes = [];
-  for (const seq of new Set(recipe.pad_to_max_length ? [recipe.max_length] : longestFirst)) {
-    const batch = Math.max(1, Math.min(most, perStep, Math.floor(tokens / seq), longestFirst.length));
-    shapes.push({ batch, seq });
-  }
-  return shapes;
 }
 
 async function createEvaluator(recipe: Recipe, runtime: Runtime, reader: Reader, examples: QaExample[], features: Feature[]): Promise<Evaluator> {

@@ -1,5 +1,5 @@
 /** Rows (or slices along another axis) picked by index, and the scatter that is its gradient; one picked twice gets both gradients. */
-import type { Shape } from "../graph/dimension.js";
+import { type Dimension, elementCount, type Shape } from "../graph/dimension.js";
 import type { Value } from "../graph/value.js";
 import { scalar } from "./constant.js";
 import { defineOp, requireSame, requireType, resolveAxis, ShapeError } from "./define-op.js";
@@ -50,9 +50,18 @@ export const ScatterAdd = defineOp({
   },
   vjp: ({ dy, inputs: [, indices] }) => [dy, undefined, gather(dy, indices)],
   cost: "heavy",
-  lower: (emit, [base, indices, updates]) => {
-    const column = emit.node("Unsqueeze", [indices, emit.int64([-1])]);
-    return [emit.node("ScatterND", [base, column, updates], { attributes: { reduction: "add" } })];
+  // ScatterND would fit the shapes, but its threads lose additions to a row that is named twice (ONNX Runtime issue 18048);
+  // ScatterElements adds one element after the other, in order.
+  lower: (emit, [base, indices, updates], { inputs: [table, picked] }) => {
+    const rest = table.shape.slice(1);
+    const [rows, width, count] = [table.shape[0], elementCount(rest), elementCount(picked.shape)];
+    const flat = (name: string, value: Shape, size: Dimension) => emit.reshape(name, value, rest.length === 0 ? [size] : [size, width]);
+    const column = emit.reshape(indices, picked.shape, rest.length === 0 ? [count] : [count, 1]);
+    const places = rest.length === 0 ? column : emit.node("Expand", [column, emit.shape([count, width])]);
+    const added = emit.node("ScatterElements", [flat(base, table.shape, rows), places, flat(updates, [...picked.shape, ...rest], count)], {
+      attributes: { axis: 0, reduction: "add" },
+    });
+    return [emit.reshape(added, rest.length === 0 ? [rows] : [rows, width], table.shape)];
   },
   sample: (random) => [
     { inputs: [random.normal([4, 2]), tensorOf("int64", [3], [1, 3, 1]), random.normal([3, 2])] },

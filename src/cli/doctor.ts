@@ -1,0 +1,81 @@
+/** `lectern doctor`: what this machine offers Lectern, how fast its matrix products are, and what memory a recipe would take. */
+import { availableParallelism, cpus, freemem, totalmem } from "node:os";
+import type { Command } from "commander";
+import { allocateTensor, Graph, input, matmul, nativeRuntime, type Runtime } from "../engine/index.js";
+import { estimateMemory, type MemoryEstimate } from "../train/memory-estimate.js";
+import { loadRecipe } from "../train/recipe-load.js";
+import { collect, withExamples } from "./help.js";
+import { Output } from "./output.js";
+
+interface DoctorOptions {
+  memory?: string;
+  set: string[];
+  json?: boolean;
+}
+
+export function registerDoctor(program: Command): void {
+  const command = program
+    .command("doctor")
+    .description("check the installation and the machine; with --memory, what a recipe would need")
+    .option("--memory <recipe>", "print the peak activation memory of a recipe under each residual policy")
+    .option("--set <key=value>", "settings that win over the recipe's; may be repeated", collect, [])
+    .option("--json", "print as JSON")
+    .action(async (options: DoctorOptions) => {
+      const output = new Output(options.json ?? false);
+      if (options.memory !== undefined) {
+        const estimate = await estimateMemory(await loadRecipe(options.memory, options.set));
+        output.result(estimate, () => memoryTable(estimate));
+        return;
+      }
+      const found = await examine();
+      output.result(found, () => Object.entries(found).map(([name, value]) => `${name.padEnd(14)}${value}`).join("\n"));
+    });
+  withExamples(command, [
+    { line: "lectern doctor", does: "the installation and the machine" },
+    { line: "lectern doctor --memory recipes/quickstart.yaml", does: "memory of a training" },
+  ]);
+}
+
+async function examine(): Promise<Record<string, string>> {
+  const runtime = nativeRuntime();
+  return {
+    node: `${process.version} on ${process.platform}-${process.arch}`,
+    processor: `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores`,
+    memory: `${gibibytes(totalmem())} in all, ${gibibytes(freemem())} free`,
+    runtime: runtime.name,
+    "matrix product": `${(await matrixProductSpeed(runtime)).toFixed(0)} GFLOP/s (float32, 768 × 384 · 384 × 1536, the product of a small encoder's feed-forward layer)`,
+  };
+}
+
+/** Floating-point operations a second, in billions, of the product that dominates a training step: the best of several. */
+export async function matrixProductSpeed(runtime: Runtime): Promise<number> {
+  const [m, k, n] = [768, 384, 1536];
+  const [a, b] = [input("a", "float32", [m, k]), input("b", "float32", [n, k])];
+  const program = await runtime.compile(new Graph([a, b], [{ name: "c", value: matmul(a, b, { transposeB: true }) }]));
+  const tensors = [[m, k], [n, k], [m, n]].map((shape) => allocateTensor(runtime, "float32", shape));
+  for (const { data } of tensors) (data as Float32Array).fill(0.5);
+  let best = Infinity;
+  for (let run = 0; run < 40; run++) {
+    const started = performance.now();
+    await program.run(tensors.slice(0, 2), tensors.slice(2));
+    best = Math.min(best, performance.now() - started);
+  }
+  program.release();
+  return (2 * m * k * n) / (best * 1e6);
+}
+
+function memoryTable({ weights, gradients, optimizer, activations }: MemoryEstimate): string {
+  const line = (name: string, bytes: number, remark = "") => `${name.padEnd(34)}${`${(bytes / 1e6).toFixed(0)} MB`.padStart(9)}${remark}`;
+  return [
+    line("weights", weights),
+    line("gradients", gradients),
+    line("optimizer state", optimizer),
+    "",
+    "peak of activations, by what the forward pass keeps (residuals=…)",
+    ...Object.entries(activations).map(([policy, { bytes, batch, seq }]) => line(`  ${policy}`, bytes, `  (micro-batch of ${batch} × ${seq} tokens)`)),
+  ].join("\n");
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
