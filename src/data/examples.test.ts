@@ -72,7 +72,7 @@ describe("every form of the same question", () => {
   });
 
   it("numbers as ids, and ids where a row has none", async () => {
-    const { id: _, ...anonymous } = row("1");
+    const anonymous = { ...row("1"), id: null };
     const { examples } = await loadExamples(await writeLines([{ ...row("x"), id: 7 }, anonymous], "mine.jsonl"));
     expect(examples.map(({ id }) => id)).toEqual(["7", "mine-1"]);
   });

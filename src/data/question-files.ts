@@ -4,6 +4,7 @@
  */
 import { open, readFile, stat } from "node:fs/promises";
 import path from "node:path";
+import { readingError } from "../checkpoint/file-system-errors.js";
 import { LecternError } from "../errors.js";
 import { asFields, asList, asText, at, fieldError } from "./fields.js";
 import { decodeText, parseJson, readLines } from "./json-text.js";
@@ -134,23 +135,6 @@ async function readStart(file: string): Promise<{ start: Buffer; size: number }>
       await handle.close();
     }
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT") {
-      throw new LecternError(
-        "FILE_MISSING",
-        { message: `${file} does not exist.`, next: "Check the path; it is taken from the folder that the command runs in." },
-        { cause: error },
-      );
-    }
-    throw new LecternError(
-      "FILE_NOT_READABLE",
-      {
-        message: `${file} cannot be read.`,
-        expected: "a file with questions",
-        received: code === "EISDIR" ? "a folder" : String(code),
-        next: "Name a file that you may read.",
-      },
-      { cause: error },
-    );
+    throw readingError(error, file, "a file with questions");
   }
 }

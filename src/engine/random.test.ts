@@ -9,7 +9,9 @@ describe("randomGenerator", () => {
   });
 
   it("gives other numbers for another seed or stream, high bits of the seed included", () => {
-    const first = [randomGenerator(1), randomGenerator(2), randomGenerator(1, 1), randomGenerator(1 + 2 ** 40)].map((random) => random.uint32());
+    const first = [randomGenerator(1), randomGenerator(2), randomGenerator(1, 1), randomGenerator(1 + 2 ** 40)].map((random) =>
+      random.uint32(),
+    );
     expect(new Set(first).size).toBe(4);
   });
 

@@ -3,6 +3,7 @@
  * maps in the order of the file: objects would move ids that look like integers to the front, and the order decides between equal scores.
  */
 import { readFile } from "node:fs/promises";
+import { readingError } from "../checkpoint/file-system-errors.js";
 import { LecternError } from "../errors.js";
 import { decodeText, parseJson } from "../data/json-text.js";
 
@@ -21,14 +22,7 @@ async function readMap<T>(file: string, expected: string, isRight: (value: unkno
   try {
     bytes = await readFile(file);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT")
-      throw new LecternError("FILE_MISSING", { message: `${file} does not exist.`, next: "Check the path." }, { cause: error });
-    throw new LecternError(
-      "FILE_NOT_READABLE",
-      { message: `${file} cannot be read.`, received: String(code), next: "Name a file that you may read." },
-      { cause: error },
-    );
+    throw readingError(error, file, "a JSON file of predictions or no-answer scores");
   }
   const text = decodeText(bytes, file);
   const value = parseJson(text, file);

@@ -172,6 +172,6 @@ describe("files of predictions", () => {
   });
 
   it("that do not exist are an error that names them", async () => {
-    await expect(readPredictions(path.join(folder, "none.json"))).rejects.toThrow(/none\.json does not exist/);
+    await expect(readPredictions(path.join(folder, "none.json"))).rejects.toThrow(/There is no .*none\.json/);
   });
 });

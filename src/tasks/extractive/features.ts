@@ -112,10 +112,7 @@ export async function makeFeatures(
 
 function makeFeature(window: Encoding, example: QaExample, exampleIndex: number): Feature {
   const length = window.ids.length;
-  const offsets = new Int32Array(2 * length).fill(-1);
-  for (let token = 0; token < length; token++) {
-    if (window.sequenceIds[token] === 1) offsets.set(window.offsets[token], 2 * token);
-  }
+  const offsets = contextTokenOffsets(window);
   const feature = {
     exampleIndex,
     exampleId: example.id,
@@ -126,6 +123,13 @@ function makeFeature(window: Encoding, example: QaExample, exampleIndex: number)
   };
   const answer = firstAnswer(example);
   return { ...feature, ...(answer === undefined ? noSpan : answerTokens(offsets, answer.start, answer.start + answer.text.length)) };
+}
+
+/** The offsets of a window's tokens as a feature holds them: −1 for all but the context's. */
+export function contextTokenOffsets(window: Encoding): Int32Array {
+  const offsets = new Int32Array(2 * window.ids.length).fill(-1);
+  for (const [token, span] of window.offsets.entries()) if (window.sequenceIds[token] === 1) offsets.set(span, 2 * token);
+  return offsets;
 }
 
 const noSpan = { start: 0, end: 0 };
@@ -168,7 +172,7 @@ function countExample(report: FeatureReport, example: QaExample, made: Feature[]
   report.tokens += made.reduce((sum, feature) => sum + feature.length, 0);
   report.windowsWithoutAnswer += without;
   if (example.impossible) report.impossibleExamples++;
-  else if (without === made.length) report.answersCutOff++;
+  else if (without === made.length && firstAnswer(example) !== undefined) report.answersCutOff++;
 }
 
 /** Kept to the limit, with text behind the last kept token. */
