@@ -38,7 +38,11 @@ export async function compileGraph(graph: Graph, options?: CompileOptions): Prom
     const given = inputs.map(toTensor);
     const results = graph.outputs.map(({ value }) => allocateTensor(testRuntime(), value.dtype, evaluateShape(value.shape, bindings)));
     await program.run(given, results);
-    const values = results.map(({ dtype, shape, data }) => ({ dtype, shape, data: Array.from(data as ArrayLike<number | bigint>, Number) }));
+    const values = results.map(({ dtype, shape, data }) => ({
+      dtype,
+      shape,
+      data: Array.from(data as ArrayLike<number | bigint>, Number),
+    }));
     for (const tensor of [...given, ...results]) tensor.release();
     return values;
   };

@@ -35,9 +35,15 @@ export function describeRuntime(name: string, make: () => Runtime): void {
     test("computes one program for every size of a symbolic dimension", async () => {
       const [x, w] = [input("x", "float32", [n, 2]), input("w", "float32", [2, 3])];
       const program = await runtime.compile(graphOf([x, w], { y: matmul(x, w), total: sum(x) }));
-      expect([program.inputs, program.outputs]).toEqual([["x", "w"], ["y", "total"]]);
+      expect([program.inputs, program.outputs]).toEqual([
+        ["x", "w"],
+        ["y", "total"],
+      ]);
       for (const rows of [1, 4, 2, 0]) {
-        const given = tensor([rows, 2], Array.from({ length: rows * 2 }, (_, at) => at));
+        const given = tensor(
+          [rows, 2],
+          Array.from({ length: rows * 2 }, (_, at) => at),
+        );
         const [y, total] = [tensor([rows, 3], []), tensor([], [])];
         await program.run([given, tensor([2, 3], [1, 0, 2, 0, 1, 1])], [y, total]);
         expect(numbers(y)).toEqual(Array.from({ length: rows }, (_, row) => [2 * row, 2 * row + 1, 6 * row + 1]).flat());
@@ -68,18 +74,35 @@ export function describeRuntime(name: string, make: () => Runtime): void {
 
     test("takes and gives every type there is", async () => {
       const x = input("x", "int64", [n]);
-      const program = await runtime.compile(graphOf([x], { same: equal(x, 3), small: cast(x, "int32"), tiny: cast(x, "int8"), byte: cast(x, "uint8"), half: cast(cast(x, "float32"), "float16") }));
+      const program = await runtime.compile(
+        graphOf([x], {
+          same: equal(x, 3),
+          small: cast(x, "int32"),
+          tiny: cast(x, "int8"),
+          byte: cast(x, "uint8"),
+          half: cast(cast(x, "float32"), "float16"),
+        }),
+      );
       const given = allocateTensor(runtime, "int64", [3]);
       (given.data as BigInt64Array).set([3n, -2n, 3n]);
       const outputs = (["bool", "int32", "int8", "uint8", "float16"] as const).map((dtype) => allocateTensor(runtime, dtype, [3]));
       await program.run([given], outputs);
-      expect(outputs.map(({ data }) => Array.from(data as Uint8Array))).toEqual([[1, 0, 1], [3, -2, 3], [3, -2, 3], [3, 254, 3], [0x4200, 0xc000, 0x4200]]);
+      expect(outputs.map(({ data }) => Array.from(data as Uint8Array))).toEqual([
+        [1, 0, 1],
+        [3, -2, 3],
+        [3, -2, 3],
+        [3, 254, 3],
+        [0x4200, 0xc000, 0x4200],
+      ]);
     });
 
     test("runs several programs at once", async () => {
       const x = vector("x");
       const programs = await Promise.all([1, 2, 3, 4].map((factor) => runtime.compile(graphOf([x], { y: tanh(mul(x, factor)) }))));
-      const given = tensor([1000], Array.from({ length: 1000 }, (_, at) => at / 1000));
+      const given = tensor(
+        [1000],
+        Array.from({ length: 1000 }, (_, at) => at / 1000),
+      );
       const outputs = Array.from({ length: 32 }, () => tensor([1000], []));
       await Promise.all(outputs.map((output, at) => programs[at % 4].run([given], [output])));
       outputs.forEach((output, at) => expect(numbers(output)[500]).toBeCloseTo(Math.tanh(0.5 * ((at % 4) + 1)), 6));

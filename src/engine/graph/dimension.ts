@@ -51,11 +51,15 @@ export function multiplyDimensions(...dimensions: Dimension[]): Dimension {
   );
 }
 
-/** ⌊dividend / divisor⌋; exact division stays a polynomial, anything else becomes an atom of its own. */
+/** ⌊dividend / divisor⌋; terms that divide stay a polynomial, the floor of the rest becomes an atom of its own. */
 export function floorDivide(dividend: Dimension, divisor: number): Dimension {
   if (typeof dividend === "number") return Math.floor(dividend / divisor);
-  if (dividend.terms.every((term) => term.coefficient % divisor === 0)) {
-    return normalise(dividend.terms.map((term) => ({ ...term, coefficient: term.coefficient / divisor })));
+  const whole = dividend.terms.filter((term) => term.coefficient % divisor === 0);
+  const rest = normalise(dividend.terms.filter((term) => term.coefficient % divisor !== 0));
+  // Inside the model integers are divided towards 0, so what is left to divide there must not be negative.
+  if (whole.length > 0 && (typeof rest === "number" || rest.terms.every((term) => term.coefficient > 0))) {
+    const quotient = normalise(whole.map((term) => ({ ...term, coefficient: term.coefficient / divisor })));
+    return addDimensions(quotient, floorDivide(rest, divisor));
   }
   const key = `floor((${dividend.key})/${divisor})`;
   return new SymbolicDimension([{ coefficient: 1, atoms: [{ key, quotient: { dividend, divisor } }] }]);

@@ -9,7 +9,8 @@ import { expandComposites } from "../graph/rewrite.js";
 import { input, type Value } from "../graph/value.js";
 import * as ops from "./index.js";
 
-const compute = async (inputs: Value[], value: Value, given: Numbers[]) => (await computeGraph(new Graph(inputs, [{ name: "y", value }]), given))[0];
+const compute = async (inputs: Value[], value: Value, given: Numbers[]) =>
+  (await computeGraph(new Graph(inputs, [{ name: "y", value }]), given))[0];
 
 describe("masks", () => {
   const [queries, keys] = [symbol("queries"), symbol("keys")];
@@ -131,7 +132,11 @@ test("broadcasting is numpy's", () => {
 describe("mistakes are found when the graph is built, and say what was expected", () => {
   const x = input("x", "float32", [symbol("batch"), 4]);
   test.each<[string, () => unknown, string]>([
-    ["linear", () => ops.linear(x, input("w", "float32", [3, 5])), "the input's last dimension and the weight's should be equal, got 4 and 5"],
+    [
+      "linear",
+      () => ops.linear(x, input("w", "float32", [3, 5])),
+      "the input's last dimension and the weight's should be equal, got 4 and 5",
+    ],
     ["types", () => ops.add(x, input("i", "int64", [4])), "operands should have one type, got float32 and int64"],
     ["axis", () => ops.sum(x, [2]), "axis should lie in [-2, 2), got 2"],
     ["slice", () => ops.slice(x, 1, 2, 3), "a slice should lie in [0, 4], got [2, 5)"],

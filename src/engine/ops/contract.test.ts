@@ -23,7 +23,13 @@ const evenOnesSymbolic: Sizes = (size) => symbol(`n${size}`);
 
 function applied(op: DefinedOp, sample: SampleCase, sizes: Sizes): Graph {
   const batch = sample.inputs[0]?.shape[0];
-  const inputs = sample.inputs.map(({ dtype, shape }, index) => input(`x${index}`, dtype, shape.map((size) => sizes(size, batch))));
+  const inputs = sample.inputs.map(({ dtype, shape }, index) =>
+    input(
+      `x${index}`,
+      dtype,
+      shape.map((size) => sizes(size, batch)),
+    ),
+  );
   const outputs = op.apply(inputs, attributesOf(sample, inputs));
   return new Graph(
     inputs,
@@ -52,7 +58,9 @@ function gradientGraph(op: DefinedOp, graph: Graph, wanted: readonly number[]): 
 
 /** Outputs after the first one of an op with a rule of its own are statistics for its gradient. */
 function outputsWithGradient(op: DefinedOp, graph: Graph): number[] {
-  return graph.outputs.flatMap(({ value }, index) => (value.dtype === "float32" && (index === 0 || op.definition.expand !== undefined) ? [index] : []));
+  return graph.outputs.flatMap(({ value }, index) =>
+    value.dtype === "float32" && (index === 0 || op.definition.expand !== undefined) ? [index] : [],
+  );
 }
 
 function expectClose(actual: readonly number[], expected: readonly number[], tolerance: number): void {

@@ -33,7 +33,9 @@ export const ScatterAddAlong = defineOp<AlongAttributes>({
   infer: ([base, indices, updates], { axis }) => {
     requireIndices(indices, base, axis);
     requireRank(updates, base.rank, "the updates");
-    indices.shape.forEach((dimension, index) => requireSame(dimension, updates.shape[index], `dimension ${index} of the indices and the updates`));
+    indices.shape.forEach((dimension, index) =>
+      requireSame(dimension, updates.shape[index], `dimension ${index} of the indices and the updates`),
+    );
     return [base];
   },
   vjp: ({ dy, inputs: [, indices], attributes: { axis } }) => [dy, undefined, gatherAlong(dy, indices, axis)],
@@ -56,5 +58,8 @@ export function scatterAddAlong(base: Value, indices: Value, updates: Value, axi
 function requireIndices(indices: Value, x: Value, axis: number): void {
   requireType(indices, ["int64"], "the indices");
   requireRank(indices, x.rank, "the indices");
-  x.shape.forEach((dimension, index) => index === axis || requireSame(dimension, indices.shape[index], `dimension ${index} of the tensor and the indices`));
+  x.shape.forEach(
+    (dimension, index) =>
+      index === axis || requireSame(dimension, indices.shape[index], `dimension ${index} of the tensor and the indices`),
+  );
 }

@@ -16,8 +16,18 @@ export const Gather = defineOp<{ readonly axis: number }>({
   // scatterAdd goes along the first axis: bring the picked axis (of dy, the axes of the indices) to the front and the result's back
   vjp: ({ dy, inputs: [table, indices], attributes: { axis } }) => {
     const toFront = moveAxes(table.rank, axis, 1);
-    const dTable = scatterAdd(zeros(toFront.map((from) => table.shape[from])), indices, transpose(dy, moveAxes(dy.rank, axis, indices.rank)));
-    return [transpose(dTable, toFront.map((_, to) => toFront.indexOf(to))), undefined];
+    const dTable = scatterAdd(
+      zeros(toFront.map((from) => table.shape[from])),
+      indices,
+      transpose(dy, moveAxes(dy.rank, axis, indices.rank)),
+    );
+    return [
+      transpose(
+        dTable,
+        toFront.map((_, to) => toFront.indexOf(to)),
+      ),
+      undefined,
+    ];
   },
   cost: "elementwise",
   sample: (random) => [
@@ -45,7 +55,9 @@ export const ScatterAdd = defineOp({
   infer: ([base, indices, updates]) => {
     requireType(indices, ["int64"], "the indices");
     const rest = base.shape.slice(1);
-    [...indices.shape, ...rest].forEach((dimension, axis) => requireSame(dimension, updates.shape[axis], `dimension ${axis} of the updates`));
+    [...indices.shape, ...rest].forEach((dimension, axis) =>
+      requireSame(dimension, updates.shape[axis], `dimension ${axis} of the updates`),
+    );
     return [base];
   },
   vjp: ({ dy, inputs: [, indices] }) => [dy, undefined, gather(dy, indices)],

@@ -110,7 +110,9 @@ describe("against PyTorch", () => {
     );
     for (const fused of [true, false]) {
       const results = await computeGraph(graph, [...given, golden(`${name}.dy`)], { fused });
-      ["y", ...wanted.map((tensor) => `d${tensor}`)].forEach((tensor, at) => expectClose(results[at], golden(`${name}.${tensor}`), tolerance));
+      ["y", ...wanted.map((tensor) => `d${tensor}`)].forEach((tensor, at) =>
+        expectClose(results[at], golden(`${name}.${tensor}`), tolerance),
+      );
     }
   });
 });

@@ -45,7 +45,12 @@ export const Transpose = defineOp<{ readonly permutation: readonly number[] }>({
     }
     return [{ dtype: x.dtype, shape: permutation.map((axis) => x.shape[axis]) }];
   },
-  vjp: ({ dy, attributes: { permutation } }) => [transpose(dy, permutation.map((_, axis) => permutation.indexOf(axis)))],
+  vjp: ({ dy, attributes: { permutation } }) => [
+    transpose(
+      dy,
+      permutation.map((_, axis) => permutation.indexOf(axis)),
+    ),
+  ],
   cost: "elementwise",
   lower: (emit, [x], { attributes }) => [emit.node("Transpose", [x], { attributes: { perm: attributes.permutation } })],
   sample: (random) => [
@@ -68,7 +73,8 @@ export function transposed(x: Value): Value {
 export const Expand = defineOp<{ readonly shape: Shape }>({
   name: "Expand",
   infer: ([x], { shape }) => {
-    if (!sameShape(broadcastShapes(x.shape, shape), shape)) throw new ShapeError(`${printShape(x.shape)} should broadcast to ${printShape(shape)}`);
+    if (!sameShape(broadcastShapes(x.shape, shape), shape))
+      throw new ShapeError(`${printShape(x.shape)} should broadcast to ${printShape(shape)}`);
     return [{ dtype: x.dtype, shape }];
   },
   vjp: ({ dy }) => [dy], // the walk sums over the broadcast axes
@@ -92,7 +98,12 @@ export const Slice = defineOp<SliceAttributes>({
   name: "Slice",
   infer: ([x], { axis, start, size }) => {
     const whole = x.shape[axis];
-    if (typeof whole === "number" && typeof start === "number" && typeof size === "number" && (start < 0 || size < 0 || start + size > whole)) {
+    if (
+      typeof whole === "number" &&
+      typeof start === "number" &&
+      typeof size === "number" &&
+      (start < 0 || size < 0 || start + size > whole)
+    ) {
       throw new ShapeError(`a slice should lie in [0, ${whole}], got [${start}, ${start + size})`);
     }
     return [{ dtype: x.dtype, shape: x.shape.map((dimension, index) => (index === axis ? size : dimension)) }];
@@ -123,7 +134,9 @@ export const Concat = defineOp<{ readonly axis: number }>({
   infer: (parts, { axis }) => {
     for (const part of parts.slice(1)) {
       if (part.rank !== parts[0].rank || part.dtype !== parts[0].dtype) throw new ShapeError("parts should have one rank and one type");
-      part.shape.forEach((dimension, index) => index === axis || requireSame(dimension, parts[0].shape[index], `dimension ${index} of the parts`));
+      part.shape.forEach(
+        (dimension, index) => index === axis || requireSame(dimension, parts[0].shape[index], `dimension ${index} of the parts`),
+      );
     }
     const total = addDimensions(...parts.map((part) => part.shape[axis]));
     return [{ dtype: parts[0].dtype, shape: parts[0].shape.map((dimension, index) => (index === axis ? total : dimension)) }];

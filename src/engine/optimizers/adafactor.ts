@@ -105,7 +105,10 @@ function workingShape(shape: readonly number[]): number[] {
 }
 
 /** Name, shape as transformers keeps it, and shape as it is computed with. */
-function stateShapes(shape: readonly number[], firstMoment: boolean): [name: string, saved: readonly number[], working: readonly number[]][] {
+function stateShapes(
+  shape: readonly number[],
+  firstMoment: boolean,
+): [name: string, saved: readonly number[], working: readonly number[]][] {
   const working = workingShape(shape);
   const [stack, rows, columns] = working;
   return [
@@ -128,9 +131,7 @@ function updateGraph(settings: AdafactorSettings, factored: boolean, weightDecay
   const average = beta1 === undefined ? undefined : input("exp_avg", "float32", shape);
 
   const g = mul(gradient, scalars.gradientScale);
-  const moments = factored
-    ? factoredMoments(g, epsilonSquared, scalars.kept, shape)
-    : wholeMoments(g, epsilonSquared, scalars.kept, shape);
+  const moments = factored ? factoredMoments(g, epsilonSquared, scalars.kept, shape) : wholeMoments(g, epsilonSquared, scalars.kept, shape);
   const clipped = div(moments.direction, maximum(div(rootMeanSquare(moments.direction), clipThreshold), 1));
   const rate = scaleParameter ? mul(scalars.rate, maximum(rootMeanSquare(parameter), epsilonScale)) : scalars.rate;
   const step = mul(clipped, rate);
@@ -167,7 +168,13 @@ function factoredMoments(g: Value, epsilon: number, kept: Value, [stack, rows, c
   const [r, c] = [decayed(row, mean(squared, [2]), kept), decayed(column, mean(squared, [1]), kept)];
   const rowFactor = div(sqrt(mean(r, [1], { keepDimensions: true })), sqrt(r));
   const direction = mul(div(g, reshape(sqrt(c), [stack, 1, columns])), reshape(rowFactor, [stack, rows, 1]));
-  return { direction, states: [{ before: row, after: r }, { before: column, after: c }] };
+  return {
+    direction,
+    states: [
+      { before: row, after: r },
+      { before: column, after: c },
+    ],
+  };
 }
 
 function decayed(average: Value, value: Value, kept: Value): Value {

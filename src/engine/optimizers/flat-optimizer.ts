@@ -32,7 +32,12 @@ export interface FlatRule {
 }
 
 /** Compiles `rule` for the groups of `store`. */
-export async function createFlatOptimizer(runtime: Runtime, store: ParameterStore, rule: FlatRule, piece = pieceLength): Promise<Optimizer> {
+export async function createFlatOptimizer(
+  runtime: Runtime,
+  store: ParameterStore,
+  rule: FlatRule,
+  piece = pieceLength,
+): Promise<Optimizer> {
   const scalarNames = Object.keys(rule.scalars({ rate: 0, gradientScale: 1, step: 1 }));
   const scalars = scalarNames.map(() => allocateTensor(runtime, "float32", []));
   const stateMemories = rule.states.map(() => runtime.allocate(store.trainedLength * bytesPerElement.float32));
@@ -45,7 +50,12 @@ export async function createFlatOptimizer(runtime: Runtime, store: ParameterStor
   const pieces = store.groups.flatMap((group) =>
     piecesOf(group, piece).map(({ start, length }) => {
       const tensors = memories.map((memory) => runtime.tensor(memory, start * bytesPerElement.float32, "float32", [length]));
-      return { program: programs.get(group.decay && rule.decays)!, tensors, inputs: [...tensors, ...scalars], outputs: tensors.filter((_, at) => at !== 1) };
+      return {
+        program: programs.get(group.decay && rule.decays)!,
+        tensors,
+        inputs: [...tensors, ...scalars],
+        outputs: tensors.filter((_, at) => at !== 1),
+      };
     }),
   );
   const states = store.groups.flatMap(({ parameters }) =>
@@ -68,7 +78,8 @@ export async function createFlatOptimizer(runtime: Runtime, store: ParameterStor
     state: () => states,
     release: () => {
       for (const program of programs.values()) program.release();
-      for (const tensor of [...pieces.flatMap(({ tensors }) => tensors), ...states.map(({ tensor }) => tensor), ...scalars]) tensor.release();
+      for (const tensor of [...pieces.flatMap(({ tensors }) => tensors), ...states.map(({ tensor }) => tensor), ...scalars])
+        tensor.release();
       for (const memory of stateMemories) memory.release();
     },
   };

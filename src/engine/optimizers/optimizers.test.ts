@@ -56,7 +56,9 @@ function settingsOf(torch: TorchSettings): OptimizerSettings {
 }
 
 function storeOf(shapes: Record<string, readonly number[]>, decay: (name: string) => boolean = () => true): ParameterStore {
-  const declarations = Object.entries(shapes).map(([name, shape]) => [name, { shape, initialise: { kind: "zeros" }, decay: decay(name) }] as const);
+  const declarations = Object.entries(shapes).map(
+    ([name, shape]) => [name, { shape, initialise: { kind: "zeros" }, decay: decay(name) }] as const,
+  );
   return createParameterStore(testRuntime(), new Map(declarations), () => true);
 }
 
@@ -97,7 +99,9 @@ describe.each(variants)("%s", (variant) => {
       }
       for (const name of parameters) {
         const expected = goldens.readFloat32(`${variant}.${name}.p${step}`);
-        weightsOf(store, name).forEach((value, at) => expect(Math.abs(value - expected[at]) / Math.max(1, Math.abs(expected[at]))).toBeLessThan(1e-6));
+        weightsOf(store, name).forEach((value, at) =>
+          expect(Math.abs(value - expected[at]) / Math.max(1, Math.abs(expected[at]))).toBeLessThan(1e-6),
+        );
       }
     }
     expect(optimizer.step).toBe(5);
@@ -181,20 +185,24 @@ test("the size of the pieces changes no bit", async () => {
 describe("the gradient's norm", () => {
   test("is that of all gradients together, added in float64", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 40_000 }), { minLength: 1, maxLength: 3 }), fc.double({ min: 1e-6, max: 1e6, noNaN: true }), async (lengths, scale) => {
-        fc.pre(lengths.some((length) => length > 0));
-        const store = storeOf(Object.fromEntries(lengths.map((length, index) => [`p${index}`, [length]])));
-        let expected = 0;
-        lengths.forEach((_, index) =>
-          gradientOf(store, `p${index}`).forEach((_, at, data) => {
-            data[at] = Math.sin(at) * scale;
-            expected += data[at] ** 2;
-          }),
-        );
-        const norm = await createGradientNorm(testRuntime(), store);
-        expect(Math.abs((await norm.compute()) / Math.sqrt(expected) - 1)).toBeLessThan(1e-6);
-        norm.release();
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 40_000 }), { minLength: 1, maxLength: 3 }),
+        fc.double({ min: 1e-6, max: 1e6, noNaN: true }),
+        async (lengths, scale) => {
+          fc.pre(lengths.some((length) => length > 0));
+          const store = storeOf(Object.fromEntries(lengths.map((length, index) => [`p${index}`, [length]])));
+          let expected = 0;
+          lengths.forEach((_, index) =>
+            gradientOf(store, `p${index}`).forEach((_, at, data) => {
+              data[at] = Math.sin(at) * scale;
+              expected += data[at] ** 2;
+            }),
+          );
+          const norm = await createGradientNorm(testRuntime(), store);
+          expect(Math.abs((await norm.compute()) / Math.sqrt(expected) - 1)).toBeLessThan(1e-6);
+          norm.release();
+        },
+      ),
       { numRuns: 20 },
     );
   });

@@ -20,7 +20,10 @@ test.each([
   writeFileSync(join(folder, "text.so"), "not a library");
   const script = join(folder, "open.mts");
   const source = new URL("native-runtime.ts", import.meta.url).href;
-  writeFileSync(script, `import { nativeRuntime } from ${JSON.stringify(source)};\ntry { nativeRuntime(); } catch (error) { console.log(error.code + "\\n" + error.message); }`);
+  writeFileSync(
+    script,
+    `import { nativeRuntime } from ${JSON.stringify(source)};\ntry { nativeRuntime(); } catch (error) { console.log(error.code + "\\n" + error.message); }`,
+  );
   const { stdout } = await startTypeScript(script, [], { cwd: folder, env: { LECTERN_ONNXRUNTIME: library } }).ended;
   expect(stdout).toContain("NATIVE_LIBRARY_MISSING\n");
   expect(stdout).toContain(`ONNX Runtime's library for ${process.platform}-${process.arch}`);
@@ -46,5 +49,7 @@ test.each([1, 1_000_000])("subnormal numbers are zero on every thread: %d elemen
 
 test("a graph that the library refuses is our bug, and says which one", async () => {
   const x = input("x", "uint8", [2]);
-  await expect(testRuntime().compile(new Graph([x], [{ name: "y", value: exp(x) }]), { name: "head" })).rejects.toThrow(/^internal: head does not compile: /);
+  await expect(testRuntime().compile(new Graph([x], [{ name: "y", value: exp(x) }]), { name: "head" })).rejects.toThrow(
+    /^internal: head does not compile: /,
+  );
 });
