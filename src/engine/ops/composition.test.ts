@@ -89,6 +89,32 @@ describe("cross-entropy", () => {
   });
 });
 
+test("no addition to a row that is named many times is lost", async () => {
+  const [rows, width, count] = [3, 16, 20_000];
+  const n = symbol("n");
+  const [base, indices, updates] = [
+    input("base", "float32", [rows, width]),
+    input("indices", "int64", [n]),
+    input("updates", "float32", [n, width]),
+  ];
+  const given = [
+    float32([rows, width], Array<number>(rows * width).fill(0)),
+    int64(
+      [count],
+      Array.from({ length: count }, (_, at) => (at % 7) % rows),
+    ),
+    float32([count, width], Array<number>(count * width).fill(1)),
+  ];
+  const expected = Array.from({ length: rows }, (_, row) => given[1].data.filter((index) => index === row).length);
+  for (const value of [
+    ops.scatterAdd(base, indices, updates),
+    ops.scatterAddAlong(base, ops.expand(ops.reshape(indices, [n, 1]), [n, width]), updates, 0),
+  ]) {
+    const { data } = await compute([base, indices, updates], value, given);
+    expect(data).toEqual(expected.flatMap((sum) => Array<number>(width).fill(sum)));
+  }
+});
+
 test("one-hot rows", async () => {
   const indices = input("indices", "int64", [symbol("n")]);
   const { shape, data } = await compute([indices], ops.oneHot(indices, 3), [int64([3], [2, 0, 7])]);
