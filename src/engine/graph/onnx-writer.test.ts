@@ -6,6 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileGraph, computeGraph, float32 } from "../../../test/engine/compute-graph.js";
+import "../index.js"; // every op, those of fusions too
 import { allOps } from "../ops/define-op.js";
 import { add, dimensionValue, exp, iota, pad, reshape } from "../ops/index.js";
 import { attributesOf, sampleRandom } from "../ops/sample.js";

@@ -9,7 +9,7 @@ import { type Dimension, symbol } from "../graph/dimension.js";
 import { Graph } from "../graph/graph.js";
 import { expandComposites } from "../graph/rewrite.js";
 import { input, Node, type Value } from "../graph/value.js";
-import "./index.js";
+import "../index.js"; // every op, those of fusions too
 import { allOps, type DefinedOp, defineOp, ShapeError } from "./define-op.js";
 import { attributesOf, type SampleCase, sampleRandom } from "./sample.js";
 
