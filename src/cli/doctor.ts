@@ -28,7 +28,7 @@ export function registerDoctor(program: Command): void {
         return;
       }
       const found = await examine();
-      output.result(found, () => Object.entries(found).map(([name, value]) => `${name.padEnd(14)}${value}`).join("\n"));
+      output.result(found, () => Object.entries(found).map(([name, value]) => `${name.padEnd(16)}${value}`).join("\n"));
     });
   withExamples(command, [
     { line: "lectern doctor", does: "the installation and the machine" },
