@@ -5,10 +5,8 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { LecternError } from "../errors.js";
+import { checkPages } from "./parquet-pages.js";
 import { columns } from "./rows.js";
-
-/** Rows decoded at once. */
-const rowsAtOnce = 8192;
 
 /**
  * The rows of a file in their order.
@@ -24,18 +22,19 @@ export async function* readParquet(file: string): AsyncGenerator<unknown> {
       next: "Rename the columns; docs/data.md shows the forms that are read.",
     });
   }
-  const rows = Number(metadata.num_rows);
-  for (let rowStart = 0; rowStart < rows; rowStart += rowsAtOnce) {
-    const rowEnd = Math.min(rowStart + rowsAtOnce, rows);
-    let decoded: unknown[];
+  let rowStart = 0;
+  for (const group of metadata.row_groups) {
+    const rowEnd = rowStart + Number(group.num_rows);
+    let rows: unknown[];
     try {
-      decoded = await parquetReadObjects({ file: buffer, metadata, compressors, columns: present, rowStart, rowEnd });
+      await checkPages(buffer, group, present);
+      rows = await parquetReadObjects({ file: buffer, metadata, compressors, columns: present, rowStart, rowEnd });
     } catch (error) {
       throw damaged(file, error);
     }
-    if (decoded.length !== rowEnd - rowStart)
-      throw damaged(file, new Error(`${decoded.length} rows where ${rowEnd - rowStart} are announced`));
-    yield* decoded;
+    if (rows.length !== rowEnd - rowStart) throw damaged(file, new Error(`${rows.length} rows where ${rowEnd - rowStart} are announced`));
+    yield* rows;
+    rowStart = rowEnd;
   }
 }
 
