@@ -145,6 +145,12 @@ describe("parquet", () => {
     expect(examples[1].context).toBe(examples[0].context);
   });
 
+  it("as Python writes it, compressed with zstd, holds the same as the JSON", async () => {
+    // From reference/make_parquet_fixture.py.
+    const { examples } = await loadExamples("test/squad-columns-zstd.parquet");
+    expect(examples).toEqual((await loadExamples("starter/squad/dev.json", { limit: 12 })).examples);
+  });
+
   it("compressed with another codec than snappy", async () => {
     const { examples } = await loadExamples(await write("train.parquet", hubFile([row("1")], "INT32", "GZIP")));
     expect(examples).toEqual([rome]);
