@@ -36,7 +36,8 @@ const ids = { dtype: "int64", shape: [batch, seq] } as const;
 function embeddings(config: BertConfig, dropout: number): Block {
   const { hidden_size: width, initializer_range: deviation } = config;
   return {
-    kind: `bert embeddings ${JSON.stringify([config, dropout])}`,
+    kind: "bert embeddings",
+    options: { config, dropout },
     inputs: { input_ids: ids, attention_mask: ids, token_type_ids: ids },
     parameters: {
       ...embeddingParameters("word", config.vocab_size, width, deviation),

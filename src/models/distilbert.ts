@@ -33,7 +33,8 @@ const ids = { dtype: "int64", shape: [batch, seq] } as const;
 function embeddings(config: DistilbertConfig, dropout: number): Block {
   const { dim, initializer_range: deviation } = config;
   return {
-    kind: `distilbert embeddings ${JSON.stringify([config, dropout])}`,
+    kind: "distilbert embeddings",
+    options: { config, dropout },
     inputs: { input_ids: ids, attention_mask: ids },
     parameters: {
       ...embeddingParameters("word", config.vocab_size, dim, deviation),

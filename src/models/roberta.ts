@@ -15,7 +15,8 @@ const ids = { dtype: "int64", shape: [batch, seq] } as const;
 function embeddings(config: BertConfig, dropout: number): Block {
   const { hidden_size: width, initializer_range: deviation, pad_token_id: padding } = config;
   return {
-    kind: `roberta embeddings ${JSON.stringify([config, dropout])}`,
+    kind: "roberta embeddings",
+    options: { config, dropout },
     inputs: { input_ids: ids, attention_mask: ids, token_type_ids: ids },
     parameters: {
       ...embeddingParameters("word", config.vocab_size, width, deviation),

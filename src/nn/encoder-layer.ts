@@ -23,7 +23,8 @@ export function postNormEncoderLayer(options: EncoderLayerOptions): Block {
   const { width, heads, intermediate, activation, epsilon, dropout, attentionDropout, deviation } = options;
   const [batch, seq] = [symbol("batch"), symbol("seq")];
   return {
-    kind: `encoder layer ${JSON.stringify(options)}`,
+    kind: "encoder layer",
+    options,
     inputs: {
       x: { dtype: "float32", shape: [batch, seq, width] },
       bias: { dtype: "float32", shape: [batch, 1, 1, seq] },

@@ -10,7 +10,7 @@ import type { Batch } from "./batches.js";
 import type { Recipe } from "./recipe.js";
 
 /** Tokens of an automatic micro-batch, padding included. */
-const microBatchTokens = 1536;
+const microBatchTokens = 768;
 
 /** Samples whose gradients make one update. */
 export function samplesPerStep(recipe: Recipe): number {

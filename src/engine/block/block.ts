@@ -33,11 +33,18 @@ export interface BlockScope {
 }
 
 export interface Block {
-  /** Blocks of equal kind are interchangeable: the same types, the same computation. */
+  /** What it is, for errors and profiles: `encoder layer`. */
   readonly kind: string;
+  /** What the computation depends on beside the kind, if anything: blocks of equal kind and options are interchangeable. */
+  readonly options?: unknown;
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly parameters: Readonly<Record<string, ParameterDeclaration>>;
   readonly build: (scope: BlockScope) => Readonly<Record<string, Value>>;
+}
+
+/** Equal for blocks that may share compiled programs. */
+export function blockKey({ kind, options }: Block): string {
+  return `${kind} ${JSON.stringify(options)}`;
 }
 
 /** One use of a block: which tensors of the network it reads and makes, and which parameters it uses. */

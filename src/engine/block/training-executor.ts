@@ -7,10 +7,10 @@ import type { ResidualPolicy } from "../autodiff/residuals.js";
 import { type Bindings, evaluateShape } from "../graph/dimension.js";
 import type { TensorType } from "../graph/value.js";
 import { bytesPerElement, type HostArray, type Memory, type Program, type Runtime, type Tensor } from "../runtime/runtime.js";
-import type { Call, Network } from "./block.js";
+import { blockKey, type Call, type Network } from "./block.js";
 import { outputDependencies } from "./dependencies.js";
 import { type DifferentiatedBlock, differentiate, type Slot } from "./differentiate.js";
-import { fillDropoutMask } from "./dropout-masks.js";
+import { bankLength, fillDropoutBank, fillDropoutMask } from "./dropout-masks.js";
 import { type Lifetime, type MemoryPlan, planMemory } from "./memory-plan.js";
 import type { ParameterStore } from "./parameter-store.js";
 
@@ -43,6 +43,10 @@ interface PreparedCall {
 interface Binding {
   readonly batch: MicroBatch;
   tensorOf(name: string): Tensor;
+  /** Bytes from the arena's start. */
+  offsetOf(name: string): number;
+  /** The whole arena. */
+  readonly elements: Float32Array;
 }
 
 /** Dropout sites of one call are numbered from a multiple of this. */
@@ -71,8 +75,10 @@ export async function createTrainingExecutor(
   const calls = await prepareCalls(runtime, network, store, options);
   const types = tensorTypes(network, calls);
   const plans = new Map<string, MemoryPlan>();
-  let arena: Memory | undefined;
-  let arenaSize = 0;
+  // The arena begins with a bank of random elements for each dropout rate; planned offsets count from behind them.
+  const rates = [...new Set(calls.flatMap(({ graphs }) => graphs.dropouts.map(({ rate }) => rate)))];
+  const bankBytes = rates.length * bankLength * bytesPerElement.float32;
+  let arena: { memory: Memory; elements: Float32Array; byteLength: number } | undefined;
 
   const planFor = (bindings: Bindings): MemoryPlan => {
     const key = Object.entries(bindings).map(([name, size]) => `${name}=${size}`).sort().join(" ");
@@ -83,11 +89,14 @@ export async function createTrainingExecutor(
     }
     return plan;
   };
-  const grow = (bytes: number): Memory => {
-    if (arena === undefined || bytes > arenaSize) {
-      arena?.release();
-      arena = runtime.allocate(bytes);
-      arenaSize = bytes;
+  const grow = (byteLength: number) => {
+    if (arena === undefined || byteLength > arena.byteLength) {
+      arena?.memory.release();
+      const memory = runtime.allocate(bankBytes + byteLength);
+      const whole = runtime.tensor(memory, 0, "float32", [(bankBytes + byteLength) / bytesPerElement.float32]);
+      arena = { memory, elements: whole.data as Float32Array, byteLength };
+      whole.release();
+      for (const [index, rate] of rates.entries()) fillDropoutBank(arena.elements.subarray(index * bankLength), options.seed, rate);
     }
     return arena;
   };
@@ -97,21 +106,24 @@ export async function createTrainingExecutor(
   /** Lays the micro-batch's tensors into the arena for as long as `use` runs. */
   const withBindings = async <T>(batch: MicroBatch, use: (binding: Binding) => Promise<T>): Promise<T> => {
     const plan = planFor(batch.bindings);
-    const memory = grow(plan.byteLength);
+    const { memory, elements } = grow(plan.byteLength);
     const made = new Map<string, Tensor>();
+    const offsetOf = (name: string) => {
+      const offset = plan.offsets.get(name);
+      if (offset === undefined) throw new Error(`internal: no memory was planned for ${name}`);
+      return bankBytes + offset;
+    };
     const tensorOf = (name: string): Tensor => {
       let tensor = made.get(name);
       if (tensor === undefined) {
-        const type = types.get(name);
-        const offset = plan.offsets.get(name);
-        if (type === undefined || offset === undefined) throw new Error(`internal: no memory was planned for ${name}`);
-        made.set(name, (tensor = runtime.tensor(memory, offset, type.dtype, evaluateShape(type.shape, batch.bindings))));
+        const type = types.get(name)!;
+        made.set(name, (tensor = runtime.tensor(memory, offsetOf(name), type.dtype, evaluateShape(type.shape, batch.bindings))));
       }
       return tensor;
     };
     try {
       for (const name of Object.keys(network.inputs)) (tensorOf(name).data as Float32Array).set(batch.inputs[name] as Float32Array);
-      return await use({ batch, tensorOf });
+      return await use({ batch, tensorOf, offsetOf, elements });
     } finally {
       for (const tensor of made.values()) tensor.release();
     }
@@ -122,11 +134,12 @@ export async function createTrainingExecutor(
       const parameter = store.parameters.get(prepared.call.parameters[slot.name])!;
       return slot.kind === "parameter" ? parameter.tensor : parameter.gradient!;
     });
-  const fillMasks = ({ batch, tensorOf }: Binding, prepared: PreparedCall | undefined) =>
-    prepared?.graphs.dropouts.forEach(({ rate }, site) => {
-      const tensor = tensorOf(maskName(prepared, site));
+  const fillMasks = ({ batch, elements, offsetOf }: Binding, prepared: PreparedCall | undefined) =>
+    prepared?.graphs.dropouts.forEach(({ type, rate }, site) => {
+      const at = offsetOf(maskName(prepared, site)) / bytesPerElement.float32;
       const place = prepared.place * sitesPerCall + site;
-      fillDropoutMask(tensor.data as Float32Array, tensor.shape, rate, { seed: options.seed, step: batch.step, place, samples: batch.samples });
+      const key = { seed: options.seed, step: batch.step, place, samples: batch.samples };
+      fillDropoutMask(elements, rates.indexOf(rate) * bankLength, at, evaluateShape(type.shape, batch.bindings), key);
     });
   const runForward = async (binding: Binding, index: number) => {
     if (index === 0) fillMasks(binding, calls[0]);
@@ -170,7 +183,7 @@ export async function createTrainingExecutor(
     finishProfiles: () => [...new Set(calls.flatMap(({ forward, backward }) => [forward, backward]))].flatMap((program) => program?.finishProfile() ?? []),
     release: () => {
       for (const program of new Set(calls.flatMap(({ forward, backward }) => [forward, backward]))) program?.release();
-      arena?.release();
+      arena?.memory.release();
     },
   };
 }
@@ -187,7 +200,7 @@ async function prepareCalls(runtime: Runtime, network: Network, store: Parameter
       }
       const parameters = new Set(Object.entries(call.parameters).filter(([, name]) => store.parameters.get(name)!.trainable).map(([local]) => local));
       const outputs = Object.entries(call.outputs).filter(([, name]) => outputsThatLead.has(name)).map(([local]) => local);
-      const key = JSON.stringify([call.block.kind, [...inputs], [...parameters], outputs]);
+      const key = JSON.stringify([blockKey(call.block), [...inputs], [...parameters], outputs]);
       if (!programs.has(key)) programs.set(key, compile(call, inputs, parameters, outputs));
       return { call, place, ...(await programs.get(key)!) };
     }),
@@ -212,8 +225,9 @@ async function prepareCalls(runtime: Runtime, network: Network, store: Parameter
 function gradientFlow(network: Network, store: ParameterStore, loss: string) {
   const kinds = new Map<string, ReturnType<typeof outputDependencies>>();
   const dependenciesOf = ({ block }: Call) => {
-    if (!kinds.has(block.kind)) kinds.set(block.kind, outputDependencies(block));
-    return kinds.get(block.kind)!;
+    const key = blockKey(block);
+    if (!kinds.has(key)) kinds.set(key, outputDependencies(block));
+    return kinds.get(key)!;
   };
   const dependsOnTrained = new Set<string>();
   for (const call of network.calls) {

@@ -22,7 +22,8 @@ const hidden = -1e9;
 
 function head(width: number, dropout: number, deviation: number, { maskPadding }: HeadOptions): Block {
   return {
-    kind: `reader head ${width} ${dropout} ${deviation} ${maskPadding}`,
+    kind: "reader head",
+    options: { width, dropout, deviation, maskPadding },
     inputs: {
       x: { dtype: "float32", shape: [batch, seq, width] },
       attention_mask: { dtype: "int64", shape: [batch, seq] },

@@ -1,0 +1,136 @@
+/** What a block's trace and its two graphs look like, printed: a change of what is kept or computed again shows here. */
+import { describe, expect, test } from "vitest";
+import { symbol } from "../graph/dimension.js";
+import { add, cast, equal, linear, mul, sub, sum, tanh } from "../ops/index.js";
+import type { ResidualPolicy } from "../autodiff/residuals.js";
+import { type Block, networkParameters, traceBlock } from "./block.js";
+import { outputDependencies } from "./dependencies.js";
+import { differentiate } from "./differentiate.js";
+
+const [batch, seq] = [symbol("batch"), symbol("seq")];
+
+/** y = x + dropout(tanh(x·Wᵀ + b)) */
+const residualLayer: Block = {
+  kind: "residual layer",
+  inputs: { x: { dtype: "float32", shape: [batch, seq, 4] } },
+  parameters: {
+    weight: { shape: [4, 4], initialise: { kind: "normal", deviation: 0.1 }, decay: true },
+    bias: { shape: [4], initialise: { kind: "zeros" }, decay: false },
+  },
+  build: ({ inputs: { x }, parameters, dropout }) => ({ y: add(x, dropout(tanh(linear(x, parameters.weight, parameters.bias)), 0.1)) }),
+};
+
+const pair = (policy: ResidualPolicy, options: Partial<Parameters<typeof differentiate>[1]> = {}) =>
+  differentiate(residualLayer, { inputs: new Map([["x", "write"]]), outputs: ["y"], parameters: new Set(["weight", "bias"]), policy, ...options });
+
+describe("traceBlock", () => {
+  test("in training takes a mask for each place of dropout, in inference none", () => {
+    const training = traceBlock(residualLayer, { training: true });
+    expect(training.dropouts.map(({ mask, rate }) => [String(mask), rate])).toEqual([["mask 0: float32[batch, seq, 4]", 0.1]]);
+    expect(traceBlock(residualLayer, { training: false }).dropouts).toEqual([]);
+  });
+
+  test("a rate of 0 drops nothing and needs no mask", () => {
+    const block: Block = { ...residualLayer, build: ({ inputs, dropout }) => ({ y: dropout(inputs.x, 0) }) };
+    const { dropouts, inputs, outputs } = traceBlock(block, { training: true });
+    expect(dropouts).toEqual([]);
+    expect(outputs.get("y")).toBe(inputs.get("x"));
+  });
+
+  test("a wrong shape is told with the layer's name", () => {
+    const block: Block = { ...residualLayer, inputs: { x: { dtype: "float32", shape: [batch, seq, 5] } } };
+    expect(() => traceBlock(block, { training: true, scope: "encoder.layer.3" })).toThrow(/got 5 and 4[^]*in: encoder\.layer\.3/);
+  });
+});
+
+test("the parameters of a network are those of its calls, a tied one once", () => {
+  const call = (name: string, weight: string) => ({
+    block: residualLayer,
+    name,
+    inputs: { x: "x" },
+    outputs: { y: "y" },
+    parameters: { weight, bias: `${name}.bias` },
+  });
+  const network = { inputs: residualLayer.inputs, calls: [call("a", "tied"), call("b", "tied"), call("c", "own")] };
+  expect([...networkParameters(network).keys()]).toEqual(["tied", "a.bias", "b.bias", "own", "c.bias"]);
+  const untold = { ...call("d", "w"), parameters: { weight: "w" } };
+  expect(() => networkParameters({ inputs: {}, calls: [untold] })).toThrow("internal: call d does not say which parameter bias is");
+});
+
+describe("the pair of graphs", () => {
+  test("keeps everything", () => {
+    const { forward, backward } = pair("keep");
+    expect(`${forward.graph}\n---\n${backward!.graph}`).toMatchInlineSnapshot();
+    expect(forward.outputs).toEqual([
+      { kind: "output", name: "y" },
+      { kind: "residual", index: 0 },
+    ]);
+  });
+
+  test("computes again what is cheap", () => {
+    const { forward, backward, residuals } = pair("recompute");
+    expect(residuals).toHaveLength(1);
+    expect(`${forward.graph}\n---\n${backward!.graph}`).toMatchInlineSnapshot();
+  });
+
+  test("keeps nothing of a checkpointed block", () => {
+    const { forward, backward, residuals } = pair("checkpoint");
+    expect(residuals).toEqual([]);
+    expect(forward.outputs).toEqual([{ kind: "output", name: "y" }]);
+    expect(`${backward!.graph}`).toMatchInlineSnapshot();
+  });
+
+  test("adds to the gradient of an input that others have written to", () => {
+    const { backward } = pair("keep", { inputs: new Map([["x", "accumulate"]]) });
+    expect(backward!.inputs.filter(({ kind }) => kind === "inputGradient")).toEqual([{ kind: "inputGradient", name: "x" }]);
+    expect(pair("keep").backward!.inputs.filter(({ kind }) => kind === "inputGradient")).toEqual([]);
+    expect(backward!.outputs).toEqual(pair("keep").backward!.outputs);
+  });
+
+  test("has no gradient of what is frozen, and no backward graph where nothing is wanted", () => {
+    const outputsOf = (parameters: string[], inputs: string[]) =>
+      pair("keep", { parameters: new Set(parameters), inputs: new Map(inputs.map((name) => [name, "write" as const])) }).backward?.outputs;
+    expect(outputsOf(["bias"], [])).toEqual([{ kind: "parameterGradient", name: "bias" }]);
+    expect(outputsOf([], ["x"])).toEqual([{ kind: "inputGradient", name: "x" }]);
+    expect(outputsOf([], [])).toBeUndefined();
+  });
+
+  test("of a frozen layer keeps no input for a weight's gradient", () => {
+    const { backward } = pair("keep", { parameters: new Set() });
+    expect(backward!.inputs.map(({ kind }) => kind)).not.toContain("input");
+    expect(`${backward!.graph}`).not.toMatch(/total|AccumulatingMatMul/);
+  });
+
+  test("a parameter reached only through an op without a gradient is told, with the way to it", () => {
+    const block: Block = {
+      ...residualLayer,
+      build: ({ inputs: { x }, parameters }) => ({ y: mul(x, cast(equal(linear(x, parameters.weight), 0), "float32")) }),
+    };
+    const attempt = () => differentiate(block, { inputs: new Map(), outputs: ["y"], parameters: new Set(["weight"]), policy: "keep" });
+    expect(outputDependencies(block).get("y")).toEqual({ inputs: new Set(["x"]), parameters: new Set() });
+    expect(attempt().backward).toBeUndefined();
+  });
+});
+
+test("outputs depend on what a gradient of them reaches", () => {
+  const block: Block = {
+    kind: "several",
+    inputs: { a: { dtype: "float32", shape: [batch] }, b: { dtype: "float32", shape: [batch] }, ids: { dtype: "int64", shape: [batch] } },
+    parameters: { scale: { shape: [], initialise: { kind: "ones" }, decay: false } },
+    build: ({ inputs: { a, b, ids }, parameters }) => ({
+      product: mul(a, mul(b, parameters.scale)),
+      distance: sum(sub(a, cast(ids, "float32"))),
+      same: cast(equal(a, b), "float32"),
+      ids,
+      a,
+    }),
+  };
+  const of = (inputs: string[], parameters: string[] = []) => ({ inputs: new Set(inputs), parameters: new Set(parameters) });
+  expect(Object.fromEntries(outputDependencies(block))).toEqual({
+    product: of(["a", "b"], ["scale"]),
+    distance: of(["a"]),
+    same: of([]),
+    ids: of([]),
+    a: of(["a"]),
+  });
+});

@@ -1,0 +1,164 @@
+/** What every architecture must do: one walk over `models`. Their numbers are held to PyTorch's by the parity cases. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { testRuntime } from "../../test/engine/compute-graph.js";
+import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js";
+import {
+  createInferenceExecutor,
+  createParameterStore,
+  createTrainingExecutor,
+  type HostArray,
+  networkParameters,
+  type ParameterStore,
+} from "../engine/index.js";
+import { randomGenerator } from "../engine/random.js";
+import { readerNetwork } from "../tasks/extractive/head.js";
+import type { Encoder } from "./define-model.js";
+import { buildModel, models } from "./index.js";
+import { loadWeights } from "./weights.js";
+
+let folder: string;
+beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "lectern-models-"))));
+afterAll(() => rm(folder, { recursive: true }));
+
+const [batch, seq] = [3, 7];
+const lengths = [7, 4, 2];
+
+/** Rows of several lengths; `shift` changes what stands at padded places. */
+function inputsFor(encoder: Encoder, shift = 0): Record<string, HostArray> {
+  const random = randomGenerator(9);
+  const at = <T>(value: (row: number, place: number) => T) => Array.from({ length: batch * seq }, (_, index) => value(Math.floor(index / seq), index % seq));
+  const ids = at((row, place) => (place < lengths[row] ? 5 + random.below(90) : encoder.padTokenId + shift));
+  return {
+    input_ids: BigInt64Array.from(ids, BigInt),
+    attention_mask: BigInt64Array.from(at((row, place) => BigInt(place < lengths[row] ? 1 : 0))),
+    ...(encoder.tokenTypes !== undefined && { token_type_ids: BigInt64Array.from(at((_, place) => BigInt(place > 2 && encoder.tokenTypes! > 1 ? 1 : 0))) }),
+    start_positions: BigInt64Array.of(3n, 0n, 1n),
+    end_positions: BigInt64Array.of(5n, 0n, 1n),
+    start_weights: new Float32Array(batch).fill(0.5 / batch),
+    end_weights: new Float32Array(batch).fill(0.5 / batch),
+  };
+}
+
+function fillRandomly(store: ParameterStore): void {
+  for (const [stream, { tensor }] of [...store.parameters.values()].entries()) {
+    const random = randomGenerator(3, stream);
+    (tensor.data as Float32Array).forEach((_, at, data) => (data[at] = 0.3 * random.normal()));
+  }
+}
+
+describe.each(models.map((definition) => [definition.type, definition] as const))("%s", (type, definition) => {
+  const config = { model_type: type, ...definition.tiny };
+  const encoder = buildModel(config);
+  const network = readerNetwork(encoder, { maskPadding: true });
+  const open = (trained = false) => createParameterStore(testRuntime(), networkParameters(network), () => trained);
+
+  test("maps tokens to hidden states of its width, and hides padding", async () => {
+    const store = open();
+    fillRandomly(store);
+    const program = await createInferenceExecutor(testRuntime(), network, store, [encoder.hidden]);
+    const hidden = (await program.run({ batch, seq }, inputsFor(encoder)))[encoder.hidden];
+    expect(hidden).toHaveLength(batch * seq * encoder.width);
+    expect(hidden.every(Number.isFinite)).toBe(true);
+    const others = (await program.run({ batch, seq }, inputsFor(encoder, 2)))[encoder.hidden];
+    lengths.forEach((length, row) => {
+      const real = (values: Float32Array) => values.slice(row * seq * encoder.width, (row * seq + length) * encoder.width);
+      expect(real(others)).toEqual(real(hidden));
+    });
+    expect(others).not.toEqual(hidden);
+  });
+
+  test("every parameter gets a gradient, and at most one decays that is a bias or a norm", async () => {
+    const store = open(true);
+    fillRandomly(store);
+    const executor = await createTrainingExecutor(testRuntime(), network, store, { policy: "recompute", loss: "loss", seed: 1 });
+    const { loss } = await executor.run({ bindings: { batch, seq }, inputs: inputsFor(encoder), samples: [0, 1, 2], step: 0 }, ["loss"]);
+    expect(loss[0]).toBeGreaterThan(0);
+    for (const { name, gradient, declaration } of store.parameters.values()) {
+      const values = gradient!.data as Float32Array;
+      expect(values.every(Number.isFinite), name).toBe(true);
+      // of a key's bias it is 0 in exact arithmetic: the softmax does not see a constant
+      if (!/(key|k_lin)\.bias$/.test(name)) expect(Math.hypot(...values), name).toBeGreaterThan(1e-6);
+      expect(declaration.decay, name).toBe(!/bias$|LayerNorm|layer_norm/.test(name));
+    }
+  });
+
+  test("a recipe's dropout takes the place of the config's", async () => {
+    const maskCount = async (overrides: { hidden?: number; attention?: number }) => {
+      const own = readerNetwork(buildModel(config, overrides), { maskPadding: true });
+      const store = createParameterStore(testRuntime(), networkParameters(own), () => true);
+      fillRandomly(store);
+      const executor = await createTrainingExecutor(testRuntime(), own, store, { policy: "keep", loss: "loss", seed: 1 });
+      const losses = [];
+      for (const step of [0, 1]) {
+        const inputs = inputsFor(encoder);
+        losses.push((await executor.run({ bindings: { batch, seq }, inputs, samples: [0, 1, 2], step }, ["loss"])).loss[0]);
+      }
+      return losses[0] === losses[1];
+    };
+    expect(await maskCount({ hidden: 0, attention: 0 })).toBe(true);
+    expect(await maskCount({ hidden: 0 })).toBe(false);
+    expect(await maskCount({ attention: 0 })).toBe(false);
+  });
+
+  test("saved and loaded it gives identical logits", async () => {
+    const store = open();
+    fillRandomly(store);
+    const file = join(folder, `${type}.safetensors`);
+    await writeSafetensors(
+      file,
+      [...store.parameters.values()].map(({ name, declaration, tensor }) => ({ name, dtype: "F32", shape: [...declaration.shape], data: tensor.data as Float32Array })),
+    );
+    const other = open();
+    const source = openSafetensors(file);
+    expect(loadWeights(other, source, { prefix: encoder.prefix, seed: 0 })).toEqual({ missing: [], unused: [] });
+    source.close();
+    const logits = async (from: ParameterStore) =>
+      (await createInferenceExecutor(testRuntime(), network, from, ["start_logits", "end_logits"])).run({ batch, seq }, inputsFor(encoder));
+    expect(await logits(other)).toEqual(await logits(store));
+  });
+
+  test("reads as many tokens as it says, and no table is too short for them", async () => {
+    const store = open();
+    fillRandomly(store);
+    const program = await createInferenceExecutor(testRuntime(), network, store, ["start_logits"]);
+    const long = encoder.maxLength;
+    const ids = BigInt64Array.from({ length: long }, (_, place) => BigInt(5 + (place % 90)));
+    const one = {
+      input_ids: ids,
+      attention_mask: ids.map(() => 1n),
+      token_type_ids: ids.map(() => 0n),
+      start_positions: BigInt64Array.of(0n),
+      end_positions: BigInt64Array.of(0n),
+      start_weights: Float32Array.of(1),
+      end_weights: Float32Array.of(1),
+    };
+    const { start_logits } = await program.run({ batch: 1, seq: long }, one);
+    expect(start_logits).toHaveLength(long);
+  });
+
+  test.each(Object.keys(definition.tiny))("a wrong %s is told by its key", (key) => {
+    expect(() => buildModel({ ...config, [key]: "many" })).toThrow(expect.objectContaining({ code: "BAD_MODEL_CONFIG" }) as Error);
+    expect(() => buildModel({ ...config, [key]: -1 })).toThrow(new RegExp(`${key}: `));
+  });
+
+  test("heads that do not divide the width are told", () => {
+    const key = "n_heads" in definition.tiny ? "n_heads" : "num_attention_heads";
+    expect(() => buildModel({ ...config, [key]: 5 })).toThrow(expect.objectContaining({ code: "BAD_MODEL_CONFIG" }) as Error);
+  });
+});
+
+test("an unknown model_type is told with those that are known", () => {
+  expect(() => buildModel({ model_type: "t5" })).toThrow(/not supported[^]*model_type bert, distilbert, roberta[^]*model_type "t5"/);
+  expect(() => buildModel({})).toThrow(/a config\.json without model_type/);
+});
+
+test("an activation that is not known is told with those that are", () => {
+  expect(() => buildModel({ model_type: "bert", vocab_size: 9, hidden_act: "mish" })).toThrow(/hidden_act: .*"gelu"[^]*received: "mish"/);
+});
+
+test("relative positions, which transformers 5 dropped too, are refused and not ignored", () => {
+  expect(() => buildModel({ model_type: "bert", vocab_size: 9, position_embedding_type: "relative_key" })).toThrow(/position_embedding_type/);
+});
