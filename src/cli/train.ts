@@ -1,6 +1,7 @@
 /** `lectern train RECIPE [key=value …]`: trains as a recipe says, shows how it goes, and says what to do next. */
 import type { Command } from "commander";
 import type { TrainEvent } from "../train/events.js";
+import { type OpenRun, openRun } from "../train/open-run.js";
 import { loadRecipe } from "../train/recipe-load.js";
 import { recipeKeys } from "../train/recipe-keys.js";
 import type { Recipe } from "../train/recipe.js";
@@ -12,21 +13,13 @@ import { collect, withExamples } from "./help.js";
 import { Output } from "./output.js";
 import { resultTable } from "./result-table.js";
 
-/** Opens model and data for a recipe. */
-export type OpenRun = (recipe: Recipe) => Promise<Run<unknown>>;
-
-/** By the recipe's task; loaded when asked for, since a task brings the native runtime with it. */
-const openers: Record<Recipe["task"], OpenRun> = {
-  extractive: async (recipe) => (await import("../train/extractive-run.js")).openExtractiveRun(recipe),
-};
-
 interface TrainOptions {
   set: string[];
   json?: boolean;
 }
 
 /** @param open what a recipe becomes; the tests put a model of a few numbers in its place. */
-export function registerTrain(program: Command, open: OpenRun = (recipe) => openers[recipe.task](recipe)): void {
+export function registerTrain(program: Command, open: OpenRun = openRun): void {
   const command = program
     .command("train")
     .description("train a model as a recipe says")

@@ -1,0 +1,24 @@
+/**
+ * Lectern as a library. The engine on its own is `lectern/engine`.
+ *
+ * @example
+ * import { QuestionAnswerer, train } from "lectern";
+ * const { model } = await train("recipes/quickstart.yaml");
+ * const reader = await QuestionAnswerer.from(model);
+ */
+export { train, type TrainedModel, type TrainOptions } from "./train/train-recipe.js";
+export { loadRecipe, parseRecipe, recipeToYaml } from "./train/recipe-load.js";
+export type { Recipe, RecipeInput } from "./train/recipe.js";
+export type { TrainEvent } from "./train/events.js";
+
+export { type Answer, type Question, QuestionAnswerer } from "./tasks/extractive/question-answerer.js";
+
+export { type DataReport, loadExamples, type LoadOptions, type QaExample } from "./data/examples.js";
+export { shuffled, splitExamples } from "./data/splits.js";
+export { evaluateSquad1, evaluateSquad2, type Predictions, type Squad1Metrics, type Squad2Metrics } from "./evaluate/squad.js";
+
+export { type Encoding, Tokenizer } from "./text/tokenizer.js";
+export { resolveModel } from "./checkpoint/hub.js";
+export { type ModelFolder, openModelFolder } from "./checkpoint/model-folder.js";
+
+export { type ErrorCode, type ErrorDetail, InternalError, LecternError } from "./errors.js";

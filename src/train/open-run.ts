@@ -1,0 +1,14 @@
+/** From a recipe to its run, by the recipe's task. A new task is one line here. */
+import type { Recipe } from "./recipe.js";
+import type { Run } from "./run.js";
+
+/** Opens model and data for a recipe. */
+export type OpenRun = (recipe: Recipe) => Promise<Run<unknown>>;
+
+/** Loaded when asked for, since a task brings the native runtime with it. */
+const openers: Record<Recipe["task"], OpenRun> = {
+  extractive: async (recipe) => (await import("./extractive-run.js")).openExtractiveRun(recipe),
+};
+
+/** @throws LecternError what the task throws for models, data and settings that it cannot use */
+export const openRun: OpenRun = (recipe) => openers[recipe.task](recipe);
