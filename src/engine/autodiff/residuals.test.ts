@@ -18,7 +18,8 @@ describe("of a chain of one product and two cheap ops", () => {
 
   test("all that is read is kept", () => expect(new Set(choose("keep", [product, twice]))).toEqual(new Set([product, twice])));
   test("the product is kept and the rest computed again", () => expect(choose("recompute", [product, once, twice])).toEqual([product]));
-  test("a cheap value alone is kept instead of what it is made of, being no larger", () => expect(choose("recompute", [once])).toHaveLength(1));
+  test("a cheap value alone is kept instead of what it is made of, being no larger", () =>
+    expect(choose("recompute", [once])).toHaveLength(1));
   test("nothing is kept", () => expect(choose("checkpoint", [product, once, twice])).toEqual([]));
   test("inputs and outputs are there anyway", () => expect(choose("keep", [x, product], [product])).toEqual([]));
 });
@@ -42,36 +43,42 @@ test("everything that is read follows from what is kept by cheap ops, and nothin
   const operation = fc.record({ kind: fc.constantFrom("tanh", "add", "linear", "grow", "shrink"), a: fc.nat(30), b: fc.nat(30) });
   const width = (value: Value) => Number(value.shape[1]);
   fc.assert(
-    fc.property(fc.array(operation, { minLength: 1, maxLength: 9 }), fc.array(fc.nat(30), { minLength: 1, maxLength: 4 }), (operations, chosen) => {
-      const values: Value[] = [x];
-      for (const { kind, a, b } of operations) {
-        const value = values[a % values.length];
-        const others = values.filter((other) => width(other) === width(value));
-        const weight = (rows: number) => input(`w${values.length}`, "float32", [rows, width(value)]);
-        if (kind === "tanh") values.push(tanh(value));
-        if (kind === "add") values.push(add(value, others[b % others.length]));
-        if (kind === "linear") values.push(matmul(value, weight(width(value)), { transposeB: true }));
-        if (kind === "grow") values.push(linear(value, weight(width(value) === 4 ? 16 : 4)));
-        if (kind === "shrink") values.push(mul(value, sum(value, [1], { keepDimensions: true })));
-      }
-      const read = [...new Set(chosen.map((at) => values[at % values.length]))].filter((value) => value.node !== undefined);
-      const kept = new Set(choose("recompute", read));
-      const size = (value: Value) => {
-        const count = elementCount(value.shape);
-        return evaluateDimension(count, Object.fromEntries(symbolsOf(count).map((name) => [name, 256])));
-      };
-      const total = (set: Iterable<Value>) => [...set].reduce((sum, value) => sum + size(value), 0);
-      const cheap = (value: Value) => ["view", "elementwise"].includes(definitionOf(value.node!).cost ?? "heavy");
-      const follows = (value: Value, from: ReadonlySet<Value>): boolean =>
-        value.node === undefined || from.has(value) || (cheap(value) && value.node.inputs.every((source) => follows(source, from)));
-      for (const value of read) expect(follows(value, kept)).toBe(true);
+    fc.property(
+      fc.array(operation, { minLength: 1, maxLength: 9 }),
+      fc.array(fc.nat(30), { minLength: 1, maxLength: 4 }),
+      (operations, chosen) => {
+        const values: Value[] = [x];
+        for (const { kind, a, b } of operations) {
+          const value = values[a % values.length];
+          const others = values.filter((other) => width(other) === width(value));
+          const weight = (rows: number) => input(`w${values.length}`, "float32", [rows, width(value)]);
+          if (kind === "tanh") values.push(tanh(value));
+          if (kind === "add") values.push(add(value, others[b % others.length]));
+          if (kind === "linear") values.push(matmul(value, weight(width(value)), { transposeB: true }));
+          if (kind === "grow") values.push(linear(value, weight(width(value) === 4 ? 16 : 4)));
+          if (kind === "shrink") values.push(mul(value, sum(value, [1], { keepDimensions: true })));
+        }
+        const read = [...new Set(chosen.map((at) => values[at % values.length]))].filter((value) => value.node !== undefined);
+        const kept = new Set(choose("recompute", read));
+        const size = (value: Value) => {
+          const count = elementCount(value.shape);
+          return evaluateDimension(count, Object.fromEntries(symbolsOf(count).map((name) => [name, 256])));
+        };
+        const total = (set: Iterable<Value>) => [...set].reduce((sum, value) => sum + size(value), 0);
+        const cheap = (value: Value) => ["view", "elementwise"].includes(definitionOf(value.node!).cost ?? "heavy");
+        const follows = (value: Value, from: ReadonlySet<Value>): boolean =>
+          value.node === undefined || from.has(value) || (cheap(value) && value.node.inputs.every((source) => follows(source, from)));
+        for (const value of read) expect(follows(value, kept)).toBe(true);
 
-      const candidates = orderNodes(read).flatMap((node) => node.outputs).slice(0, 12);
-      for (let set = 0; set < 1 << candidates.length; set++) {
-        const other = new Set(candidates.filter((_, at) => ((set >> at) & 1) === 1));
-        if (read.every((value) => follows(value, other))) expect(total(kept)).toBeLessThanOrEqual(total(other));
-      }
-    }),
+        const candidates = orderNodes(read)
+          .flatMap((node) => node.outputs)
+          .slice(0, 12);
+        for (let set = 0; set < 1 << candidates.length; set++) {
+          const other = new Set(candidates.filter((_, at) => ((set >> at) & 1) === 1));
+          if (read.every((value) => follows(value, other))) expect(total(kept)).toBeLessThanOrEqual(total(other));
+        }
+      },
+    ),
     { numRuns: 60 },
   );
 });

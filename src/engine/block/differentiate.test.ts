@@ -21,7 +21,13 @@ const residualLayer: Block = {
 };
 
 const pair = (policy: ResidualPolicy, options: Partial<Parameters<typeof differentiate>[1]> = {}) =>
-  differentiate(residualLayer, { inputs: new Map([["x", "write"]]), outputs: ["y"], parameters: new Set(["weight", "bias"]), policy, ...options });
+  differentiate(residualLayer, {
+    inputs: new Map([["x", "write"]]),
+    outputs: ["y"],
+    parameters: new Set(["weight", "bias"]),
+    policy,
+    ...options,
+  });
 
 describe("traceBlock", () => {
   test("in training takes a mask for each place of dropout, in inference none", () => {
@@ -60,7 +66,42 @@ test("the parameters of a network are those of its calls, a tied one once", () =
 describe("the pair of graphs", () => {
   test("keeps everything", () => {
     const { forward, backward } = pair("keep");
-    expect(`${forward.graph}\n---\n${backward!.graph}`).toMatchInlineSnapshot();
+    expect(`${forward.graph}\n---\n${backward!.graph}`).toMatchInlineSnapshot(`
+      "input x: float32[batch, seq, 4]
+      input parameter weight: float32[4, 4]
+      input parameter bias: float32[4]
+      input mask 0: float32[batch, seq, 4]
+      %0: float32[batch, seq, 4] = Linear(x, parameter weight, parameter bias)
+      %1: float32[batch, seq, 4] = Tanh(%0)
+      %2: float32[batch, seq, 4] = Mul(%1, mask 0)
+      %3: float32[batch, seq, 4] = Add(x, %2)
+      output output y = %3
+      output residual 0 = %1
+      ---
+      input x: float32[batch, seq, 4]
+      input parameter weight: float32[4, 4]
+      input mask 0: float32[batch, seq, 4]
+      input residual 0: float32[batch, seq, 4]
+      input d y: float32[batch, seq, 4]
+      input total 1: float32[4, 4]
+      input total 2: float32[4]
+      %0: float32[batch, seq, 4] = Mul(d y, mask 0)
+      %1: float32[] = Constant() {dtype=float32, shape=[], data=[1]}
+      %2: float32[batch, seq, 4] = Mul(residual 0, residual 0)
+      %3: float32[batch, seq, 4] = Sub(%1, %2)
+      %4: float32[batch, seq, 4] = Mul(%0, %3)
+      %5: float32[batch*seq, 4] = Reshape(%4) {shape=[batch*seq, 4]}
+      %6: float32[batch*seq, 4] = MatMul(%5, parameter weight) {transposeA=false, transposeB=false, scale=1}
+      %7: float32[batch, seq, 4] = Reshape(%6) {shape=[batch, seq, 4]}
+      %8: float32[batch, seq, 4] = Add(d y, %7)
+      %9: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
+      %10: float32[4, 4] = AccumulatingMatMul(total 1, %5, %9) {transposeA=true, transposeB=false, scale=1}
+      %11: float32[4] = ReduceSum(%5) {axes=[0], keepDimensions=false}
+      %12: float32[4] = Add(total 2, %11)
+      output gradient 0 = %8
+      output gradient 1 = %10
+      output gradient 2 = %12"
+    `);
     expect(forward.outputs).toEqual([
       { kind: "output", name: "y" },
       { kind: "residual", index: 0 },
@@ -70,14 +111,76 @@ describe("the pair of graphs", () => {
   test("computes again what is cheap", () => {
     const { forward, backward, residuals } = pair("recompute");
     expect(residuals).toHaveLength(1);
-    expect(`${forward.graph}\n---\n${backward!.graph}`).toMatchInlineSnapshot();
+    expect(`${forward.graph}\n---\n${backward!.graph}`).toMatchInlineSnapshot(`
+      "input x: float32[batch, seq, 4]
+      input parameter weight: float32[4, 4]
+      input parameter bias: float32[4]
+      input mask 0: float32[batch, seq, 4]
+      %0: float32[batch, seq, 4] = Linear(x, parameter weight, parameter bias)
+      %1: float32[batch, seq, 4] = Tanh(%0)
+      %2: float32[batch, seq, 4] = Mul(%1, mask 0)
+      %3: float32[batch, seq, 4] = Add(x, %2)
+      output output y = %3
+      output residual 0 = %0
+      ---
+      input x: float32[batch, seq, 4]
+      input parameter weight: float32[4, 4]
+      input mask 0: float32[batch, seq, 4]
+      input residual 0: float32[batch, seq, 4]
+      input d y: float32[batch, seq, 4]
+      input total 1: float32[4, 4]
+      input total 2: float32[4]
+      %0: float32[batch, seq, 4] = Mul(d y, mask 0)
+      %1: float32[] = Constant() {dtype=float32, shape=[], data=[1]}
+      %2: float32[batch, seq, 4] = Tanh(residual 0)
+      %3: float32[batch, seq, 4] = Mul(%2, %2)
+      %4: float32[batch, seq, 4] = Sub(%1, %3)
+      %5: float32[batch, seq, 4] = Mul(%0, %4)
+      %6: float32[batch*seq, 4] = Reshape(%5) {shape=[batch*seq, 4]}
+      %7: float32[batch*seq, 4] = MatMul(%6, parameter weight) {transposeA=false, transposeB=false, scale=1}
+      %8: float32[batch, seq, 4] = Reshape(%7) {shape=[batch, seq, 4]}
+      %9: float32[batch, seq, 4] = Add(d y, %8)
+      %10: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
+      %11: float32[4, 4] = AccumulatingMatMul(total 1, %6, %10) {transposeA=true, transposeB=false, scale=1}
+      %12: float32[4] = ReduceSum(%6) {axes=[0], keepDimensions=false}
+      %13: float32[4] = Add(total 2, %12)
+      output gradient 0 = %9
+      output gradient 1 = %11
+      output gradient 2 = %13"
+    `);
   });
 
   test("keeps nothing of a checkpointed block", () => {
     const { forward, backward, residuals } = pair("checkpoint");
     expect(residuals).toEqual([]);
     expect(forward.outputs).toEqual([{ kind: "output", name: "y" }]);
-    expect(`${backward!.graph}`).toMatchInlineSnapshot();
+    expect(`${backward!.graph}`).toMatchInlineSnapshot(`
+      "input x: float32[batch, seq, 4]
+      input parameter weight: float32[4, 4]
+      input parameter bias: float32[4]
+      input mask 0: float32[batch, seq, 4]
+      input d y: float32[batch, seq, 4]
+      input total 1: float32[4, 4]
+      input total 2: float32[4]
+      %0: float32[batch, seq, 4] = Mul(d y, mask 0)
+      %1: float32[] = Constant() {dtype=float32, shape=[], data=[1]}
+      %2: float32[batch, seq, 4] = Linear(x, parameter weight, parameter bias)
+      %3: float32[batch, seq, 4] = Tanh(%2)
+      %4: float32[batch, seq, 4] = Mul(%3, %3)
+      %5: float32[batch, seq, 4] = Sub(%1, %4)
+      %6: float32[batch, seq, 4] = Mul(%0, %5)
+      %7: float32[batch*seq, 4] = Reshape(%6) {shape=[batch*seq, 4]}
+      %8: float32[batch*seq, 4] = MatMul(%7, parameter weight) {transposeA=false, transposeB=false, scale=1}
+      %9: float32[batch, seq, 4] = Reshape(%8) {shape=[batch, seq, 4]}
+      %10: float32[batch, seq, 4] = Add(d y, %9)
+      %11: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
+      %12: float32[4, 4] = AccumulatingMatMul(total 1, %7, %11) {transposeA=true, transposeB=false, scale=1}
+      %13: float32[4] = ReduceSum(%7) {axes=[0], keepDimensions=false}
+      %14: float32[4] = Add(total 2, %13)
+      output gradient 0 = %10
+      output gradient 1 = %12
+      output gradient 2 = %14"
+    `);
   });
 
   test("adds to the gradient of an input that others have written to", () => {

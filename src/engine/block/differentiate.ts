@@ -5,6 +5,7 @@
 import { backward } from "../autodiff/backward.js";
 import { chooseResiduals, type ResidualPolicy } from "../autodiff/residuals.js";
 import { fuseAccumulation } from "../fusions/accumulate.js";
+import { SymbolicDimension, symbolsOf } from "../graph/dimension.js";
 import { Graph, orderNodes } from "../graph/graph.js";
 import { expandComposites, mergeDuplicates } from "../graph/rewrite.js";
 import { substitute } from "../graph/substitute.js";
@@ -114,7 +115,7 @@ export function differentiate(block: Block, options: DifferentiateOptions): Diff
     const values = substitute(results.map(({ value }) => value), cut);
     const named = values.map((value, index) => ({ name: `gradient ${index}`, value }));
     const graph = fuseAccumulation(mergeDuplicates(new Graph([...slots.keys()], named)));
-    const used = leavesUsed(graph, slots);
+    const used = withSizes(graph, leavesUsed(graph, slots), leaves);
     return { graph: new Graph(used.map(([value]) => value), graph.outputs), inputs: used.map(([, slot]) => slot), outputs: results.map(({ slot }) => slot) };
   }
 }
@@ -123,4 +124,20 @@ export function differentiate(block: Block, options: DifferentiateOptions): Diff
 function leavesUsed(graph: Graph, slots: ReadonlyMap<Value, Slot>): [Value, Slot][] {
   const used = new Set<Value>([...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs.map(({ value }) => value)]);
   return [...slots].filter(([value]) => used.has(value));
+}
+
+/**
+ * `used`, and with it block inputs that tell the sizes which no other leaf has: the gradient of a sum, for example, is spread over a shape
+ * that nothing else in the backward graph need have.
+ */
+function withSizes(graph: Graph, used: [Value, Slot][], leaves: readonly [Value, Slot][]): [Value, Slot][] {
+  const complete = [...used];
+  const tells = (value: Value, name: string) => value.shape.some((dimension) => String(dimension) === name);
+  const mentioned = graph.nodes.flatMap((node) => [...node.outputs.flatMap(({ shape }) => shape), ...Object.values(node.attributes).flat()]);
+  for (const name of new Set(mentioned.flatMap((dimension) => (dimension instanceof SymbolicDimension ? symbolsOf(dimension) : [])))) {
+    if (complete.some(([value]) => tells(value, name))) continue;
+    const [smallest] = leaves.filter(([value]) => tells(value, name)).sort(([a], [b]) => a.rank - b.rank);
+    if (smallest !== undefined) complete.push(smallest);
+  }
+  return complete;
 }

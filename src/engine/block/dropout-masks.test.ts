@@ -4,23 +4,26 @@ import { bankLength, type DropoutKey, fillDropoutBank, fillDropoutMask } from ".
 
 const key: DropoutKey = { seed: 42, step: 3, place: 5, samples: [0, 1, 2, 3] };
 
-const banks = new Map<string, Float32Array>();
+/** For each seed and rate a bank, with room behind it for the largest mask of these tests. */
+const memories = new Map<string, Float32Array>();
 
-function bankOf(seed: number, rate: number): Float32Array {
+function memoryOf(seed: number, rate: number): Float32Array {
   const name = `${seed} ${rate}`;
-  if (!banks.has(name)) {
-    banks.set(name, new Float32Array(bankLength));
-    fillDropoutBank(banks.get(name)!, seed, rate);
+  let memory = memories.get(name);
+  if (memory === undefined) {
+    memories.set(name, (memory = new Float32Array(bankLength + (1 << 20))));
+    fillDropoutBank(memory, seed, rate);
   }
-  return banks.get(name)!;
+  return memory;
 }
 
 function mask(shape: number[], rate: number, other: Partial<DropoutKey> = {}): Float32Array {
   const full = { ...key, ...other };
-  const memory = new Float32Array(bankLength + shape.reduce((product, size) => product * size, 1)).fill(NaN);
-  memory.set(bankOf(full.seed, rate));
+  const memory = memoryOf(full.seed, rate);
+  const end = bankLength + shape.reduce((product, size) => product * size, 1);
+  memory.fill(NaN, bankLength, end);
   fillDropoutMask(memory, 0, bankLength, shape, full);
-  return memory.subarray(bankLength);
+  return memory.slice(bankLength, end);
 }
 
 /** Of 0/1 vectors: kept or not. */
@@ -129,7 +132,8 @@ describe("masks are unlike", () => {
   });
 
   test("from element to element of a row", () => {
-    for (const distance of [1, 2, 3, 4, 8, 64]) expect(Math.abs(correlation(a.subarray(0, size - distance), a.subarray(distance)))).toBeLessThan(bound);
+    for (const distance of [1, 2, 3, 4, 8, 64])
+      expect(Math.abs(correlation(a.subarray(0, size - distance), a.subarray(distance)))).toBeLessThan(bound);
   });
 
   test("rows of a step: few are equal, and they are spread over the bank", () => {
@@ -145,7 +149,8 @@ describe("masks are unlike", () => {
 test("steps one after the other give every element its share of drops", () => {
   const [steps, width] = [2000, 32];
   const dropped = new Float64Array(width);
-  for (let step = 0; step < steps; step++) mask([1, 1, width], 0.1, { step, samples: [0] }).forEach((value, at) => (dropped[at] += value === 0 ? 1 : 0));
+  for (let step = 0; step < steps; step++)
+    mask([1, 1, width], 0.1, { step, samples: [0] }).forEach((value, at) => (dropped[at] += value === 0 ? 1 : 0));
   for (const count of dropped) expect(Math.abs(count / steps - 0.1)).toBeLessThan(5 * Math.sqrt(0.09 / steps));
 });
 

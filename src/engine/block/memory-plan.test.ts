@@ -4,7 +4,9 @@ import { type Lifetime, planMemory } from "./memory-plan.js";
 
 const lifetimes = fc
   .array(fc.record({ byteLength: fc.nat(5000), first: fc.integer({ min: -1, max: 30 }), length: fc.nat(31) }), { maxLength: 40 })
-  .map((list) => list.map(({ byteLength, first, length }, index): Lifetime => ({ name: `t${index}`, byteLength, first, last: first + length })));
+  .map((list) =>
+    list.map(({ byteLength, first, length }, index): Lifetime => ({ name: `t${index}`, byteLength, first, last: first + length })),
+  );
 
 const alive = (a: Lifetime, b: Lifetime) => a.first <= b.last && b.first <= a.last;
 
@@ -32,13 +34,20 @@ test("the whole holds what lives at any moment, and is no more than everything s
         const live = list.filter(({ first, last }) => first <= event && event <= last);
         expect(byteLength).toBeGreaterThanOrEqual(live.reduce((sum, lifetime) => sum + lifetime.byteLength, 0));
       }
-      expect(byteLength).toBeLessThanOrEqual(list.reduce((sum, lifetime) => sum + Math.ceil(Math.max(lifetime.byteLength, 1) / 64) * 64, 0));
+      expect(byteLength).toBeLessThanOrEqual(
+        list.reduce((sum, lifetime) => sum + Math.ceil(Math.max(lifetime.byteLength, 1) / 64) * 64, 0),
+      );
     }),
   );
 });
 
 test("a chain of layers needs two activations, whatever its depth", () => {
-  const chain = Array.from({ length: 50 }, (_, index): Lifetime => ({ name: `x${index}`, byteLength: 1024, first: index, last: index + 1 }));
+  const chain = Array.from({ length: 50 }, (_, index): Lifetime => ({
+    name: `x${index}`,
+    byteLength: 1024,
+    first: index,
+    last: index + 1,
+  }));
   expect(planMemory(chain).byteLength).toBe(2048);
 });
 

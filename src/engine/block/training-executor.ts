@@ -158,8 +158,14 @@ export async function createTrainingExecutor(
     },
     run: (batch, outputs) =>
       withBindings(batch, async (binding) => {
-        for (const index of calls.keys()) await runForward(binding, index);
-        const results = Object.fromEntries(outputs.map((name) => [name, Float32Array.from(binding.tensorOf(name).data as Float32Array)]));
+        const results: Record<string, Float32Array> = {};
+        for (const [index, { call }] of calls.entries()) {
+          await runForward(binding, index);
+          // Copied at once: what no later call reads may be written over.
+          for (const name of Object.values(call.outputs)) {
+            if (outputs.includes(name)) results[name] = Float32Array.from(binding.tensorOf(name).data as Float32Array);
+          }
+        }
         (binding.tensorOf(gradientName(options.loss)).data as Float32Array).fill(1);
         for (const name of sharedGradients) (binding.tensorOf(gradientName(name)).data as Float32Array).fill(0);
         for (const prepared of [...calls].reverse()) {
@@ -197,6 +203,9 @@ async function prepareCalls(runtime: Runtime, network: Network, store: Parameter
       const inputs = new Map<string, "write" | "accumulate">();
       for (const [local, name] of Object.entries(call.inputs)) {
         if (outputsThatLead.has(name)) inputs.set(local, consumers.get(name)! > 1 ? "accumulate" : "write");
+      }
+      if (new Set([...inputs.keys()].map((local) => call.inputs[local])).size < inputs.size) {
+        throw new Error(`internal: ${call.name} takes one tensor as several of its inputs, whose gradients would overwrite each other`);
       }
       const parameters = new Set(Object.entries(call.parameters).filter(([, name]) => store.parameters.get(name)!.trainable).map(([local]) => local));
       const outputs = Object.entries(call.outputs).filter(([, name]) => outputsThatLead.has(name)).map(([local]) => local);

@@ -75,7 +75,10 @@ describe("a scatter added to a total", () => {
 
   test("onto something other than zeros is left alone", () => {
     const [table, base] = [input("total", "float32", [4, 3]), input("base", "float32", [4, 3])];
-    expect(opsOf(fuseAccumulation(graphOf([table, base, ids, updates], add(table, scatterAdd(base, ids, updates)))))).toEqual(["ScatterAdd", "Add"]);
+    expect(opsOf(fuseAccumulation(graphOf([table, base, ids, updates], add(table, scatterAdd(base, ids, updates)))))).toEqual([
+      "ScatterAdd",
+      "Add",
+    ]);
   });
 });
 
