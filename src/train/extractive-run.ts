@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { resolveModel } from "../checkpoint/hub.js";
 import { openModelFolder } from "../checkpoint/model-folder.js";
+import { readModelOrigin } from "../checkpoint/origin.js";
 import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js";
 import { loadExamples, type DataReport, type QaExample } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
@@ -36,6 +37,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
     trainable: (name) => !frozen.some((pattern) => pattern.test(name)),
     dropout: { hidden: recipe.hidden_dropout_prob, attention: recipe.attention_probs_dropout_prob },
   });
+  const origin = await readModelOrigin(folder);
   checkLength(recipe, reader);
   if (reader.store.trainedLength === 0) throw nothingToTrain(recipe);
 
@@ -64,8 +66,8 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
     evaluator: evaluation.features.length === 0 ? undefined : await createEvaluator(recipe, runtime, reader, data.evaluation, evaluation.features),
     saveable: createSaveable(reader, optimizer),
     card: {
-      baseModel: recipe.model,
-      license: undefined,
+      baseModel: origin.baseModel ?? recipe.model,
+      license: origin.license,
       languages: ["en"],
       pipelineTag: "question-answering",
       taskName: "Extractive question answering",

@@ -1,0 +1,30 @@
+/** What a model folder says of its own origin: the licence and base model in the front matter of its README.md (a Hub model card). */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+
+export interface ModelOrigin {
+  /** As the Hub writes licences: apache-2.0, mit, … */
+  readonly license?: string;
+  /** Hub name of the model that this one was made of. */
+  readonly baseModel?: string;
+}
+
+/** The origin as far as the card tells it; a folder without a card, or with a broken one, tells nothing. */
+export async function readModelOrigin(folder: string): Promise<ModelOrigin> {
+  const text = await readFile(join(folder, "README.md"), "utf8").catch(() => "");
+  const matter = /^---\r?\n([\s\S]*?)\r?\n---/.exec(text)?.[1];
+  if (matter === undefined) return {};
+  let fields: unknown;
+  try {
+    fields = parse(matter);
+  } catch {
+    return {};
+  }
+  const { license, base_model: base } = (fields ?? {}) as Record<string, unknown>;
+  const baseModel = Array.isArray(base) ? base[0] : base;
+  return {
+    ...(typeof license === "string" && { license }),
+    ...(typeof baseModel === "string" && { baseModel }),
+  };
+}
