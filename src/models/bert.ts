@@ -29,6 +29,12 @@ export const bertConfig = z.object({
 });
 export type BertConfig = z.infer<typeof bertConfig>;
 
+/** For a schema's refine(): each head has an equal part of the width. */
+export const headsDivideWidth = [
+  ({ hidden_size, num_attention_heads }: BertConfig) => hidden_size % num_attention_heads === 0,
+  { path: ["num_attention_heads"], error: "must divide hidden_size" },
+] as const;
+
 const [batch, seq] = [symbol("batch"), symbol("seq")];
 const ids = { dtype: "int64", shape: [batch, seq] } as const;
 
@@ -125,7 +131,7 @@ export function bertEncoder(config: BertConfig, overrides: DropoutOverrides, pre
 export const bert = defineModel<BertConfig>({
   type: "bert",
   questionAnswering: "BertForQuestionAnswering",
-  config: bertConfig,
+  config: bertConfig.refine(...headsDivideWidth),
   build: (config, overrides) => ({
     ...bertEncoder(config, overrides, "bert.", embeddings(config, overrides.hidden ?? config.hidden_dropout_prob)),
     maxLength: config.max_position_embeddings,

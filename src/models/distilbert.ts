@@ -63,7 +63,7 @@ const layerNames = {
 export const distilbert = defineModel<DistilbertConfig>({
   type: "distilbert",
   questionAnswering: "DistilBertForQuestionAnswering",
-  config: distilbertConfig,
+  config: distilbertConfig.refine(({ dim, n_heads }) => dim % n_heads === 0, { path: ["n_heads"], error: "must divide dim" }),
   build: (config, overrides) => {
     const dropout = overrides.hidden ?? config.dropout;
     const prefix = "distilbert.";

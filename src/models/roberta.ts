@@ -5,7 +5,7 @@ import { add, cast, cumulativeSum, equal, mul, not, symbol } from "../engine/ind
 import { paddingBias } from "../nn/attention.js";
 import { embedding, norm } from "../nn/layers.js";
 import { embeddingParameters, normParameters } from "../nn/parameters.js";
-import { type BertConfig, bertConfig, bertEncoder } from "./bert.js";
+import { type BertConfig, bertConfig, bertEncoder, headsDivideWidth } from "./bert.js";
 import { defineModel } from "./define-model.js";
 
 const [batch, seq] = [symbol("batch"), symbol("seq")];
@@ -39,7 +39,9 @@ function embeddings(config: BertConfig, dropout: number): Block {
 export const roberta = defineModel<BertConfig>({
   type: "roberta",
   questionAnswering: "RobertaForQuestionAnswering",
-  config: bertConfig.extend({ pad_token_id: z.number().int().nonnegative().nullish().transform((id) => id ?? 1) }),
+  config: bertConfig
+    .extend({ pad_token_id: z.number().int().nonnegative().nullish().transform((id) => id ?? 1) })
+    .refine(...headsDivideWidth),
   build: (config, overrides) => ({
     ...bertEncoder(config, overrides, "roberta.", embeddings(config, overrides.hidden ?? config.hidden_dropout_prob)),
     maxLength: config.max_position_embeddings - config.pad_token_id - 1,

@@ -32,7 +32,12 @@ async function load(tensors: Record<string, number[]>, seed = 0) {
   const file = join(folder, `${files++}.safetensors`);
   await writeSafetensors(
     file,
-    Object.entries(tensors).map(([name, shape], index) => ({ name, dtype: "F32", shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(index + 1) })),
+    Object.entries(tensors).map(([name, shape], index) => ({
+      name,
+      dtype: "F32",
+      shape,
+      data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(index + 1),
+    })),
   );
   const store = newStore();
   const source = openSafetensors(file);
@@ -90,7 +95,11 @@ describe("what a checkpoint lacks", () => {
   });
 
   test("is the same for a seed, whatever else is missing, and differs between seeds and parameters", async () => {
-    const [whole, part, other] = [await load({}), await load({ "bert.embeddings.word_embeddings.weight": encoder.word }), await load({}, 1)];
+    const [whole, part, other] = [
+      await load({}),
+      await load({ "bert.embeddings.word_embeddings.weight": encoder.word }),
+      await load({}, 1),
+    ];
     const head = ({ values }: typeof whole) => [...values("qa_outputs.weight")];
     expect(head(part)).toEqual(head(whole));
     expect(head(other)).not.toEqual(head(whole));
