@@ -5,11 +5,15 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LecternError } from "../src/errors.js";
 import type { PeerMode } from "./peer.js";
+import { profileTraining } from "./profile.js";
+import { compareResiduals } from "./residuals.js";
 import { benchSquad, type SquadResult } from "./squad.js";
 
 const quickSteps = 14;
 
-const usage = `npm run bench -- squad [options]
+const usage = `npm run bench -- squad [options]       training, side by side with the Hugging Face Trainer
+npm run bench -- profile [--steps N]   where the time of training goes, by operator
+npm run bench -- residuals [--steps N] memory and speed of the residual policies
 
   --quick        the first ${quickSteps} × 16 questions instead of all, without evaluation
   --steps N      the first N × 16 questions
@@ -27,10 +31,11 @@ async function main(args: string[]): Promise<void> {
     process.exitCode = values.help ? 0 : 1;
     return;
   }
-  if (positionals.join(" ") !== "squad") {
+  const name = positionals.join(" ");
+  if (!["squad", "profile", "residuals"].includes(name)) {
     throw new LecternError("USAGE", {
       message: "There is no such benchmark.",
-      expected: "squad",
+      expected: "squad, profile or residuals",
       received: positionals.join(" "),
       next: usage,
     });
@@ -47,12 +52,7 @@ async function main(args: string[]): Promise<void> {
     });
   }
   const started = new Date();
-  const result = await benchSquad({
-    root: dirname(dirname(fileURLToPath(import.meta.url))),
-    steps,
-    side: values["ours-only"] ? "ours" : values["peer-only"] ? "peer" : undefined,
-    evaluate: values.eval === true || steps === undefined,
-  });
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
   const machine = {
     processor: cpus()[0]?.model,
     cores: cpus().length,
@@ -60,12 +60,21 @@ async function main(args: string[]): Promise<void> {
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
   };
-  summarise(result);
   const rounded = (_key: string, value: unknown): unknown =>
     typeof value === "number" && Math.abs(value) >= 0.01 ? Number(value.toFixed(3)) : value;
-  process.stdout.write(
-    `${JSON.stringify({ benchmark: "squad", date: started.toISOString(), quick: steps !== undefined, machine, ...result }, rounded)}\n`,
-  );
+  const print = (result: object): void => {
+    process.stdout.write(`${JSON.stringify({ benchmark: name, date: started.toISOString(), machine, ...result }, rounded)}\n`);
+  };
+  if (name === "profile") return print(await profileTraining(root, steps ?? 6));
+  if (name === "residuals") return print(await compareResiduals(root, steps ?? 6));
+  const result = await benchSquad({
+    root,
+    steps,
+    side: values["ours-only"] ? "ours" : values["peer-only"] ? "peer" : undefined,
+    evaluate: values.eval === true || steps === undefined,
+  });
+  summarise(result);
+  print({ quick: steps !== undefined, ...result });
 }
 
 /** The same in a few lines for the person watching. */
