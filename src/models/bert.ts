@@ -29,11 +29,11 @@ export const bertConfig = z.object({
 });
 export type BertConfig = z.infer<typeof bertConfig>;
 
-/** For a schema's refine(): each head has an equal part of the width. */
-export const headsDivideWidth = [
-  ({ hidden_size, num_attention_heads }: BertConfig) => hidden_size % num_attention_heads === 0,
+/** Arguments of a schema's refine(): each head has an equal part of the width. */
+export const headsDivideWidth: [check: (config: BertConfig) => boolean, mistake: { path: PropertyKey[]; error: string }] = [
+  ({ hidden_size, num_attention_heads }) => hidden_size % num_attention_heads === 0,
   { path: ["num_attention_heads"], error: "must divide hidden_size" },
-] as const;
+];
 
 const [batch, seq] = [symbol("batch"), symbol("seq")];
 const ids = { dtype: "int64", shape: [batch, seq] } as const;

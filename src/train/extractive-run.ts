@@ -15,7 +15,7 @@ import { LecternError } from "../errors.js";
 import { evaluateReader } from "../evaluate/reader-evaluation.js";
 import { loadWeights } from "../models/weights.js";
 import { type Feature, type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
-import { createReaderInference, describeLoading, openReader, type Reader, saveReader } from "../tasks/extractive/reader.js";
+import { createReaderInference, describeLoading, openReader, type Reader, type ReaderOptions, saveReader } from "../tasks/extractive/reader.js";
 import { type Batch, shuffledBatches } from "./batches.js";
 import { largestShapes, microBatchCutter, samplesPerStep } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
@@ -30,13 +30,7 @@ import { createStep } from "./step.js";
 export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
   const runtime = nativeRuntime(recipe.threads === "auto" ? {} : { threads: recipe.threads });
   const folder = await resolveModel(recipe.model, { revision: recipe.revision });
-  const frozen = recipe.frozen_parameters.map(globPattern);
-  const reader = await openReader(runtime, folder, {
-    seed: recipe.seed,
-    maskPadding: recipe.mask_padding_in_loss,
-    trainable: (name) => !frozen.some((pattern) => pattern.test(name)),
-    dropout: { hidden: recipe.hidden_dropout_prob, attention: recipe.attention_probs_dropout_prob },
-  });
+  const reader = await openReader(runtime, folder, readerOptions(recipe));
   const origin = await readModelOrigin(folder);
   checkLength(recipe, reader);
   if (reader.store.trainedLength === 0) throw nothingToTrain(recipe);
@@ -89,6 +83,17 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       optimizer.release();
       gradientNorm.release();
     },
+  };
+}
+
+/** What a recipe says of the reader itself: its loss, its dropout, and which of its parameters are trained. */
+export function readerOptions(recipe: Recipe): ReaderOptions {
+  const frozen = recipe.frozen_parameters.map(globPattern);
+  return {
+    seed: recipe.seed,
+    maskPadding: recipe.mask_padding_in_loss,
+    trainable: (name) => !frozen.some((pattern) => pattern.test(name)),
+    dropout: { hidden: recipe.hidden_dropout_prob, attention: recipe.attention_probs_dropout_prob },
   };
 }
 

@@ -4,6 +4,7 @@ import { loadExamples } from "../data/examples.js";
 import { createTrainingExecutor, nativeRuntime, type ResidualPolicy } from "../engine/index.js";
 import { makeFeatures } from "../tasks/extractive/features.js";
 import { openReader } from "../tasks/extractive/reader.js";
+import { readerOptions } from "./extractive-run.js";
 import { largestShapes } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
 
@@ -21,12 +22,7 @@ const statesPerParameter = { adamw: 2, adafactor: 0, sgd: 0 } as const;
 
 export async function estimateMemory(recipe: Recipe): Promise<MemoryEstimate> {
   const runtime = nativeRuntime();
-  const reader = await openReader(runtime, await resolveModel(recipe.model, { revision: recipe.revision }), {
-    seed: recipe.seed,
-    maskPadding: recipe.mask_padding_in_loss,
-    trainable: () => true,
-    dropout: { hidden: recipe.hidden_dropout_prob, attention: recipe.attention_probs_dropout_prob },
-  });
+  const reader = await openReader(runtime, await resolveModel(recipe.model, { revision: recipe.revision }), readerOptions(recipe));
   const { examples } = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples });
   const { features } = await makeFeatures(examples, reader.tokenizer, { maxLength: recipe.max_length, stride: recipe.stride, forTraining: true });
   const shapes = largestShapes(recipe, features);
@@ -37,7 +33,7 @@ export async function estimateMemory(recipe: Recipe): Promise<MemoryEstimate> {
     measured.push([policy, sizes.reduce((most, size) => (size.bytes > most.bytes ? size : most))] as const);
     executor.release();
   }
-  const trained = reader.store.gradients!.byteLength;
+  const trained = reader.store.gradients?.byteLength ?? 0;
   return {
     weights: reader.store.weights.byteLength,
     gradients: trained,

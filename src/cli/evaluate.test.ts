@@ -1,0 +1,126 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { starter, writeTinyReader } from "../../test/tiny-reader.js";
+import { runVerb } from "../../test/verbs.js";
+import { registerEvaluate } from "./evaluate.js";
+import { registerScore } from "./score.js";
+
+let folder: string;
+const dev = join(starter, "squad/dev.json");
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lectern-evaluate-"));
+  await writeTinyReader(join(folder, "tiny"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const evaluate = (...words: string[]) =>
+  runVerb(registerEvaluate, "evaluate", "--model", join(folder, "tiny"), "--max-length", "96", "--stride", "32", ...words);
+const json = async (...path: string[]) => JSON.parse(await readFile(join(folder, ...path), "utf8")) as Record<string, unknown>;
+
+describe("lectern evaluate", () => {
+  test("prints the figures, one on a line", async () => {
+    const { exitCode, stdout } = await evaluate("--data", dev, "--max-samples", "5");
+    expect(exitCode).toBe(0);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split(/ +/)[0]),
+    ).toEqual(["eval_loss", "exact", "f1", "eval_runtime", "eval_samples_per_second"]);
+    expect(stdout).toMatch(/^eval_loss +\d+\.\d{4}$/m);
+  });
+
+  test("with --json prints one object and nothing else", async () => {
+    const { stdout, stderr } = await evaluate("--data", dev, "--max-samples", "5", "--json");
+    expect(stderr).toBe("");
+    expect(Object.keys(JSON.parse(stdout) as object)).toEqual(["eval_loss", "exact", "f1", "eval_runtime", "eval_samples_per_second"]);
+  });
+
+  test("writes predictions and null odds in SQuAD's formats, which score to the same figures", async () => {
+    const out = join(folder, "answers");
+    const { stdout } = await evaluate("--data", dev, "--max-samples", "20", "--out", out, "--json");
+    const figures = JSON.parse(stdout) as Record<string, number>;
+    expect((await readdir(out)).sort()).toEqual(["eval_results.json", "nbest_predictions.json", "null_odds.json", "predictions.json"]);
+    expect(await json("answers", "eval_results.json")).toEqual(figures);
+    const [predictions, nullOdds, nBest] = [
+      await json("answers", "predictions.json"),
+      await json("answers", "null_odds.json"),
+      await json("answers", "nbest_predictions.json"),
+    ];
+    expect(Object.keys(predictions)).toHaveLength(20);
+    for (const id of Object.keys(predictions)) {
+      expect(nullOdds[id]).toBeTypeOf("number");
+      const spans = nBest[id] as { text: string; probability: number }[];
+      expect(spans[0].text).toBe(predictions[id]);
+      expect(spans.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 5);
+    }
+    // the scorer wants the same questions: a data file of these twenty
+    const data = JSON.parse(await readFile(dev, "utf8")) as { data: { paragraphs: { qas: { id: string }[] }[] }[] };
+    for (const article of data.data)
+      for (const paragraph of article.paragraphs) paragraph.qas = paragraph.qas.filter(({ id }) => id in predictions);
+    await writeFile(join(folder, "twenty.json"), JSON.stringify(data));
+    const scored = await runVerb(registerScore, "score", join(folder, "twenty.json"), join(out, "predictions.json"), "--json");
+    expect(JSON.parse(scored.stdout)).toEqual({ exact_match: figures.exact, f1: figures.f1 });
+  });
+
+  test("says once what the checkpoint lacks, and gives the same figures for a seed", async () => {
+    await writeTinyReader(join(folder, "bare"), { holds: (name) => name.startsWith("bert."), rename: (name) => name.slice(5) });
+    const run = (...words: string[]) =>
+      runVerb(
+        registerEvaluate,
+        "evaluate",
+        "--model",
+        join(folder, "bare"),
+        "--data",
+        dev,
+        "--max-samples",
+        "3",
+        "--max-length",
+        "96",
+        "--stride",
+        "32",
+        ...words,
+      );
+    const { stderr } = await run();
+    expect(stderr.match(/initialised from the seed/g)).toHaveLength(1);
+    const loss = async (seed: string) => (JSON.parse((await run("--seed", seed, "--json")).stdout) as { eval_loss: number }).eval_loss;
+    expect(await loss("1")).toBe(await loss("1"));
+    expect(await loss("2")).not.toBe(await loss("1"));
+  });
+
+  test("reads windows no longer than the model's positions, whatever is asked for", async () => {
+    const { exitCode } = await runVerb(
+      registerEvaluate,
+      "evaluate",
+      "--model",
+      join(folder, "tiny"),
+      "--data",
+      dev,
+      "--max-samples",
+      "3",
+      "--stride",
+      "32",
+    );
+    expect(exitCode).toBe(0);
+  });
+
+  test.each([
+    ["without data", [], /USAGE|--data/],
+    ["a threshold that is no number", ["--data", dev, "--threshold", "high"], /It must be a number/],
+    ["a stride as long as the window", ["--data", dev, "--max-samples", "2", "--stride", "96"], /TOKENIZER_WINDOW/],
+    ["data that are not there", ["--data", "none.json"], /FILE_MISSING/],
+  ])("refuses %s", async (_, words, message) => {
+    const { exitCode, stdout, stderr } = await evaluate(...words);
+    expect([exitCode, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(message);
+  });
+
+  test("refuses an output folder that cannot be made", async () => {
+    await writeFile(join(folder, "a file"), "");
+    const { exitCode, stderr } = await evaluate("--data", dev, "--max-samples", "2", "--out", join(folder, "a file", "inside"));
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/FILE_NOT_WRITABLE/);
+  });
+});

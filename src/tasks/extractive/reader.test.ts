@@ -1,0 +1,178 @@
+/** Readers from folders and back, their answers, and what is refused. */
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { testRuntime } from "../../../test/engine/compute-graph.js";
+import { starter, writeTinyReader } from "../../../test/tiny-reader.js";
+import { loadExamples, type QaExample } from "../../data/examples.js";
+import { models } from "../../models/index.js";
+import { Tokenizer } from "../../text/tokenizer.js";
+import { type Feature, makeFeatures } from "./features.js";
+import { inferSpans } from "./infer.js";
+import { QuestionAnswerer } from "./question-answerer.js";
+import { createReaderInference, describeLoading, openReader, saveReader } from "./reader.js";
+
+let folder: string;
+let examples: QaExample[];
+let features: Feature[];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lectern-reader-"));
+  await writeTinyReader(join(folder, "tiny"));
+  examples = (await loadExamples(join(starter, "squad/dev.json"), { limit: 12 })).examples;
+  const tokenizer = await Tokenizer.fromFolder(join(folder, "tiny"));
+  features = (await makeFeatures(examples, tokenizer, { maxLength: 96, stride: 32, forTraining: false })).features;
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const options = { seed: 1, maskPadding: true };
+const open = (name: string) => openReader(testRuntime(), join(folder, name), options);
+
+describe("a reader's folder", () => {
+  test.each(models.map(({ type }) => type))("of type %s is written as it was read", async (type) => {
+    const from = await writeTinyReader(join(folder, type), { type });
+    const reader = await openReader(testRuntime(), from, options);
+    expect(reader.loaded).toEqual({ missing: [], unused: [] });
+    await saveReader(join(folder, `${type} again`), reader);
+    const again = await open(`${type} again`);
+    expect(again.loaded).toEqual({ missing: [], unused: [] });
+    expect(again.config).toMatchObject({
+      model_type: type,
+      architectures: [models.find((model) => model.type === type)!.questionAnswering],
+    });
+    const saved = async (at: string, file: string) => readFile(join(folder, at, file));
+    for (const file of ["model.safetensors", "tokenizer.json", "tokenizer_config.json"]) {
+      expect((await saved(`${type} again`, file)).equals(await saved(type, file)), file).toBe(true);
+    }
+    for (const [name, { tensor }] of reader.store.parameters) {
+      const bytes = (from: typeof tensor) => Buffer.from(from.data.buffer, from.data.byteOffset, from.data.byteLength);
+      expect(bytes(again.store.parameters.get(name)!.tensor).equals(bytes(tensor)), name).toBe(true);
+    }
+  });
+
+  test("without a head gets one from the seed, and both lists are told once", async () => {
+    await writeTinyReader(join(folder, "bare"), {
+      holds: (name) => name.startsWith("bert."),
+      rename: (name) => name.slice("bert.".length).replace("LayerNorm.weight", "LayerNorm.gamma"),
+    });
+    const reader = await open("bare");
+    expect(reader.loaded).toEqual({ missing: ["qa_outputs.weight", "qa_outputs.bias"], unused: [] });
+    expect(describeLoading("/models/bare", { ...reader.loaded, unused: ["cls.a", "cls.b", "cls.c", "cls.d", "cls.e"] })).toEqual([
+      "not in bare, initialised from the seed: qa_outputs.weight, qa_outputs.bias",
+      "in bare, not used by a reader: cls.a, cls.b, cls.c and 2 more",
+    ]);
+    expect(describeLoading("x", { missing: [], unused: [] })).toEqual([]);
+    const other = await openReader(testRuntime(), join(folder, "bare"), { ...options, seed: 2 });
+    const head = (from: typeof reader) => from.store.parameters.get("qa_outputs.weight")!.tensor.data;
+    expect(head(other)).not.toEqual(head(reader));
+    expect(head(await open("bare"))).toEqual(head(reader));
+  });
+});
+
+describe("what is refused", () => {
+  test("a tokenizer with ids that the model has no embedding for", async () => {
+    await writeTinyReader(join(folder, "small vocabulary"), { config: { vocab_size: 1000 } });
+    await expect(open("small vocabulary")).rejects.toMatchObject({
+      code: "VOCABULARY_MISMATCH",
+      detail: { expected: expect.stringContaining("1000") as string, received: expect.stringContaining("30521") as string },
+    });
+  });
+
+  test.each([
+    ["cut short", async (file: string) => truncate(file, 100_000), "SAFETENSORS_CORRUPT"],
+    ["empty", async (file: string) => truncate(file, 0), "SAFETENSORS_CORRUPT"],
+    ["something else", async (file: string) => writeFile(file, "<html>404</html>"), "SAFETENSORS_CORRUPT"],
+    ["missing", async (file: string) => rm(file), "MODEL_FOLDER_INCOMPLETE"],
+  ])("weights that are %s", async (what, damage, code) => {
+    const name = `weights ${what}`;
+    await cp(join(folder, "tiny"), join(folder, name), { recursive: true });
+    await damage(join(folder, name, "model.safetensors"));
+    await expect(open(name)).rejects.toMatchObject({ code });
+  });
+
+  test.each([
+    ["of an unknown model_type", { model_type: "longformer" }, "UNKNOWN_MODEL_TYPE"],
+    ["with a wrong value", { model_type: "bert", hidden_size: "wide" }, "BAD_MODEL_CONFIG"],
+    ["of another width than the weights", { hidden_size: 32 }, "WEIGHT_SHAPE_MISMATCH"],
+  ])("a config.json %s", async (what, changed, code) => {
+    const name = `config ${what}`;
+    await cp(join(folder, "tiny"), join(folder, name), { recursive: true });
+    const file = join(folder, name, "config.json");
+    await writeFile(file, JSON.stringify({ ...(JSON.parse(await readFile(file, "utf8")) as object), ...changed }));
+    await expect(open(name)).rejects.toMatchObject({ code });
+  });
+
+  test("a folder without a tokenizer", async () => {
+    await cp(join(folder, "tiny"), join(folder, "mute"), { recursive: true });
+    await rm(join(folder, "mute/tokenizer.json"));
+    await expect(open("mute")).rejects.toMatchObject({ code: "TOKENIZER_MISSING" });
+  });
+});
+
+describe("logits of many windows", () => {
+  test("come back at each window's place, whatever the batches", async () => {
+    const reader = await open("tiny");
+    const program = await createReaderInference(testRuntime(), reader);
+    const one = await inferSpans(reader, program, features, { batchSize: 1 });
+    expect(one.logits.map(({ start }) => start.length)).toEqual(features.map(({ length }) => length));
+    for (const settings of [{ batchSize: 5 }, { batchSize: 100 }, { batchSize: 4, padTo: 120 }]) {
+      const { logits, loss } = await inferSpans(reader, program, features, settings);
+      expect(loss).toBeCloseTo(one.loss, 4);
+      logits.forEach(({ start, end }, index) => {
+        expect(start).toHaveLength(features[index].length);
+        start.forEach((value, at) => expect(value).toBeCloseTo(one.logits[index].start[at], 4));
+        end.forEach((value, at) => expect(value).toBeCloseTo(one.logits[index].end[at], 4));
+      });
+    }
+  });
+
+  test("tell how far they are, and stop between two batches", async () => {
+    const reader = await open("tiny");
+    const program = await createReaderInference(testRuntime(), reader);
+    const stop = new AbortController();
+    const told: number[] = [];
+    const onProgress = (done: number, total: number) => {
+      told.push(done);
+      expect(total).toBe(features.length);
+      if (told.length === 2) stop.abort(new Error("enough"));
+    };
+    await expect(inferSpans(reader, program, features, { batchSize: 2, onProgress, signal: stop.signal })).rejects.toThrow("enough");
+    expect(told).toEqual([2, 4]);
+  });
+
+  test("of no windows are none", async () => {
+    const reader = await open("tiny");
+    expect(await inferSpans(reader, await createReaderInference(testRuntime(), reader), [], { batchSize: 4 })).toEqual({
+      logits: [],
+      loss: 0,
+    });
+  });
+});
+
+describe("QuestionAnswerer", () => {
+  test("answers with a piece of the context and where it stands", async () => {
+    const reader = await QuestionAnswerer.from(join(folder, "tiny"), testRuntime());
+    const texts = [
+      ...examples.slice(0, 4),
+      { question: "Où?", context: "👩‍👩‍👧 naïve café — “quoted”\n\nnext\u00a0line 中文 text" },
+      { question: "?", context: "word ".repeat(400) },
+    ];
+    const answers = await reader.answer(texts);
+    expect(answers).toHaveLength(texts.length);
+    answers.forEach(({ answer, start, end, score }, index) => {
+      expect(texts[index].context.slice(start, end)).toBe(answer);
+      expect(answer).not.toBe("");
+      expect(score).toBeGreaterThan(0);
+      expect(score).toBeLessThanOrEqual(1);
+    });
+    expect(await reader.answer(texts)).toEqual(answers);
+    expect(await reader.answer([])).toEqual([]);
+    reader.release();
+  });
+
+  test("has no answer where there is no context", async () => {
+    const reader = await QuestionAnswerer.from(join(folder, "tiny"), testRuntime());
+    expect(await reader.answer([{ question: "Who?", context: "" }])).toEqual([{ answer: "", start: 0, end: 0, score: 0 }]);
+    reader.release();
+  });
+});

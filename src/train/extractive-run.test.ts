@@ -1,0 +1,216 @@
+/** What a recipe opens: data, model, optimizer and their files, in this process. */
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { starter, writeTinyReader } from "../../test/tiny-reader.js";
+import { openSafetensors } from "../checkpoint/safetensors.js";
+import { openExtractiveRun } from "./extractive-run.js";
+import { parseRecipe } from "./recipe-load.js";
+import type { StepResult } from "./run.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lectern-run-"));
+  await writeTinyReader(join(folder, "tiny"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const recipeWith = (...overrides: string[]) =>
+  parseRecipe(
+    `
+model: ${join(folder, "tiny")}
+train_files: ${join(starter, "squad/train.json")}
+eval_files: ${join(starter, "squad/dev.json")}
+max_train_samples: 24
+max_eval_samples: 6
+max_length: 96
+stride: 32
+per_device_train_batch_size: 8
+learning_rate: 0.01
+`,
+    { file: "test.yaml", overrides },
+  );
+const open = (...overrides: string[]) => openExtractiveRun(recipeWith(...overrides));
+
+let made = 0;
+async function newFolder(): Promise<string> {
+  const path = join(folder, `made-${made++}`);
+  await mkdir(path);
+  return path;
+}
+/** Names → bytes of a safetensors file. */
+function tensorsOf(file: string): Map<string, Buffer> {
+  const source = openSafetensors(file);
+  const tensors = new Map(source.names().map((name) => [name, Buffer.from(source.readRaw(name))]));
+  source.close();
+  return tensors;
+}
+
+describe("what is said once", () => {
+  test("of a reader: what its data are", async () => {
+    const run = await open();
+    expect(run.describe()).toEqual([
+      expect.stringMatching(/^training: 24 questions in \d+ windows of \d+ tokens on average$/),
+      expect.stringMatching(/^evaluation: 6 questions in \d+ windows of \d+ tokens on average$/),
+    ]);
+    expect(run.card).toMatchObject({ trainSamples: 24, evaluationSamples: 6, pipelineTag: "question-answering" });
+    expect(run.histograms["data/window_tokens"].length).toBeGreaterThanOrEqual(24);
+    await run.close();
+  });
+
+  test("of an encoder: the head is new, the rest of the checkpoint is not used", async () => {
+    const names = { holds: (name: string) => name.startsWith("bert."), rename: (name: string) => name.slice(5) };
+    await writeTinyReader(join(folder, "encoder"), names);
+    const run = await open(`model=${join(folder, "encoder")}`);
+    expect(run.describe()[0]).toBe("not in encoder, initialised from the seed: qa_outputs.weight, qa_outputs.bias");
+    await run.close();
+  });
+});
+
+describe("data", () => {
+  test("are held out for evaluation by the share that is asked for", async () => {
+    const run = await open("eval_files=[]", "validation_split=0.25");
+    expect(run.card.trainSamples).toBeLessThan(24);
+    expect(run.card.trainSamples! + run.card.evaluationSamples!).toBeLessThanOrEqual(24);
+    expect(run.evaluator).toBeDefined();
+    await run.close();
+  });
+
+  test("without any for evaluation there is no evaluator", async () => {
+    const run = await open("eval_files=[]");
+    expect(run.evaluator).toBeUndefined();
+    await run.close();
+  });
+});
+
+describe("training", () => {
+  test("steps lower the loss, and are counted in windows and real tokens", async () => {
+    const run = await open();
+    const results: StepResult[] = [];
+    for (let step = 0; step < 3 * run.batches.stepsPerEpoch; step++) results.push(await run.step.run(run.batches.batch(step), 0.01));
+    const epoch = (index: number) => results.slice(index * run.batches.stepsPerEpoch, (index + 1) * run.batches.stepsPerEpoch);
+    const mean = (part: typeof results) => part.reduce((sum, { loss }) => sum + loss, 0) / part.length;
+    expect(mean(epoch(2))).toBeLessThan(mean(epoch(0)));
+    const windows = run.histograms["data/window_tokens"] as number[];
+    expect(epoch(0).reduce((sum, { samples }) => sum + samples, 0)).toBe(windows.length);
+    expect(epoch(0).reduce((sum, { tokens }) => sum + tokens, 0)).toBe(windows.reduce((sum, length) => sum + length, 0));
+    await run.close();
+  });
+
+  test("leaves frozen parameters as they are, bit for bit", async () => {
+    const run = await open("frozen_parameters=[bert.embeddings.*, '*.layer.?.attention.*']");
+    const [before, after] = [await newFolder(), await newFolder()];
+    await run.saveable.saveModel(before);
+    for (let step = 0; step < 3; step++) await run.step.run(run.batches.batch(step), 0.01);
+    await run.saveable.saveModel(after);
+    const [old, now] = [before, after].map((path) => tensorsOf(join(path, "model.safetensors")));
+    for (const [name, values] of old) {
+      const frozen = name.startsWith("bert.embeddings.") || name.includes(".attention.");
+      expect(now.get(name)!.equals(values), name).toBe(frozen);
+    }
+    await run.close();
+  });
+
+  test.each(["adamw", "adafactor", "sgd"])("with %s goes on from saved state bit for bit", async (optim) => {
+    const state = await newFolder();
+    const first = await open(`optim=${optim}`, "weight_decay=0.01");
+    const losses = [];
+    for (let step = 0; step < 5; step++) {
+      if (step === 2) {
+        await first.saveable.saveModel(state);
+        await first.saveable.saveState(state);
+      }
+      losses.push((await first.step.run(first.batches.batch(step), 0.01)).loss);
+    }
+    await first.close();
+    const second = await open(`optim=${optim}`, "weight_decay=0.01");
+    await second.saveable.loadModel(state);
+    await second.saveable.loadState(state);
+    for (let step = 2; step < 5; step++) expect((await second.step.run(second.batches.batch(step), 0.01)).loss).toBe(losses[step]);
+    await second.close();
+  });
+
+  test("refuses the state of another optimizer", async () => {
+    const state = await newFolder();
+    const run = await open("optim=sgd");
+    await run.saveable.saveState(state);
+    await run.close();
+    const other = await open("optim=adamw");
+    await expect(other.saveable.loadState(state)).rejects.toMatchObject({
+      code: "CHECKPOINT_MISMATCH",
+      detail: { next: expect.stringContaining("optim=sgd") as string },
+    });
+    await other.close();
+  });
+
+  test("refuses the state of other parameters", async () => {
+    const state = await newFolder();
+    const run = await open("frozen_parameters=[bert.*]");
+    await run.saveable.saveState(state);
+    await run.close();
+    const other = await open();
+    await expect(other.saveable.loadState(state)).rejects.toMatchObject({ name: "LecternError" });
+    await other.close();
+  });
+});
+
+describe("evaluation", () => {
+  test("has Hugging Face's names, and is the same when made again", async () => {
+    const run = await open();
+    const told: [number, number][] = [];
+    const first = await run.evaluator!.run((done, total) => told.push([done, total]));
+    expect(Object.keys(first)).toEqual(["eval_loss", "eval_exact", "eval_f1", "eval_runtime", "eval_samples_per_second"]);
+    expect(told.at(-1)![0]).toBe(told.at(-1)![1]);
+    await run.step.run(run.batches.batch(0), 0.01);
+    const trained = await run.evaluator!.run();
+    expect(trained.eval_loss).not.toBe(first.eval_loss); // it reads the weights as they are now
+    expect((await run.evaluator!.run()).eval_loss).toBe(trained.eval_loss);
+    await run.close();
+  });
+
+  test("with padding in the loss gives transformers' figure: more than without, by about the padding's share", async () => {
+    const run = await open("pad_to_max_length=true", "mask_padding_in_loss=false");
+    const own = await open();
+    const [padded, masked] = [await run.evaluator!.run(), await own.evaluator!.run()];
+    expect(padded.eval_loss).toBeGreaterThanOrEqual(masked.eval_loss);
+    expect(padded.eval_exact).toBe(masked.eval_exact);
+    await run.close();
+    await own.close();
+  });
+});
+
+describe("what is refused", () => {
+  test("windows longer than the model's positions", async () => {
+    await expect(open("max_length=129")).rejects.toMatchObject({
+      code: "SEQUENCE_TOO_LONG",
+      detail: { expected: "at most 128 tokens", received: "129" },
+    });
+  });
+
+  test("freezing everything", async () => {
+    await expect(open("frozen_parameters=['*']")).rejects.toMatchObject({ code: "NOTHING_TO_TRAIN" });
+  });
+
+  test.each([
+    ["a model that is not there", () => [`model=${join(folder, "nowhere")}`], /FILE_MISSING|HUB_NAME/],
+    ["data that are not there", () => [`train_files=${join(folder, "none.json")}`], /FILE_MISSING/],
+    ["data without a question", () => [`train_files=${join(folder, "empty.json")}`], /DATA_EMPTY/],
+    ["data without an answer to learn", () => [`train_files=${join(folder, "impossible.json")}`], /NO_TRAINABLE_ANSWER/],
+    ["a window without room for text", () => ["max_length=8", "stride=7"], /TOKENIZER_WINDOW/],
+  ])("%s", async (_, overrides, code) => {
+    const paragraph = (qas: unknown[]) =>
+      JSON.stringify({ version: "v2.0", data: [{ title: "t", paragraphs: [{ context: "Some text.", qas }] }] });
+    await writeFile(join(folder, "empty.json"), paragraph([]));
+    await writeFile(join(folder, "impossible.json"), paragraph([{ id: "1", question: "Why?", answers: [], is_impossible: true }]));
+    await expect(open(...overrides())).rejects.toMatchObject({ code: expect.stringMatching(code) as string });
+  });
+
+  test("nothing was written by any of them", async () => {
+    const untouched = join(folder, "untouched");
+    await cp(join(folder, "tiny"), untouched, { recursive: true });
+    const before = await readdir(untouched);
+    await expect(open(`model=${untouched}`, "max_length=129")).rejects.toThrow();
+    expect(await readdir(untouched)).toEqual(before);
+  });
+});

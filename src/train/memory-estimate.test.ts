@@ -1,0 +1,49 @@
+/** Memory of a training run by arithmetic, before anything is trained. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { starter, writeTinyReader } from "../../test/tiny-reader.js";
+import { estimateMemory } from "./memory-estimate.js";
+import { parseRecipe } from "./recipe-load.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lectern-memory-"));
+  await writeTinyReader(join(folder, "tiny"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const recipeWith = (...overrides: string[]) =>
+  parseRecipe(
+    `
+model: ${join(folder, "tiny")}
+train_files: ${join(starter, "squad/train.json")}
+max_train_samples: 24
+max_length: 96
+stride: 32
+per_device_train_batch_size: 8
+`,
+    { file: "test.yaml", overrides },
+  );
+
+describe("the memory estimate", () => {
+  test("counts weights, gradients and optimizer state, and orders the policies", async () => {
+    const estimate = await estimateMemory(recipeWith());
+    const bytes = (await readFile(join(folder, "tiny/model.safetensors"))).byteLength;
+    expect(estimate.weights / bytes).toBeCloseTo(1, 1);
+    expect(estimate.gradients).toBe(estimate.weights);
+    expect(estimate.optimizer).toBe(2 * estimate.weights);
+    const { keep, recompute, checkpoint } = estimate.activations;
+    expect(keep.bytes).toBeGreaterThan(recompute.bytes);
+    expect(recompute.bytes).toBeGreaterThanOrEqual(checkpoint.bytes);
+    expect(keep.batch * keep.seq).toBeLessThanOrEqual(1536);
+  });
+
+  test("has no moments for SGD, and nothing for what is frozen", async () => {
+    expect((await estimateMemory(recipeWith("optim=sgd"))).optimizer).toBe(0);
+    const frozen = await estimateMemory(recipeWith("frozen_parameters=[bert.embeddings.*]"));
+    expect(frozen.gradients).toBeLessThan(frozen.weights / 10);
+    expect(frozen.optimizer).toBe(2 * frozen.gradients);
+  });
+});

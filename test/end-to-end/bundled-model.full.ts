@@ -1,0 +1,58 @@
+/** The bundled model at its real size: memory under each policy, and a quickstart cut short. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { estimateMemory } from "../../src/train/memory-estimate.js";
+import { parseRecipe } from "../../src/train/recipe-load.js";
+import { startTypeScript } from "../process.js";
+import { starter } from "../tiny-reader.js";
+
+let folder: string;
+beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "lectern-bundled-"))));
+afterAll(() => rm(folder, { recursive: true }));
+
+const recipe = `
+model: ${join(starter, "minilm-l6")}
+train_files: ${join(starter, "squad/train.json")}
+max_train_samples: 64
+per_device_train_batch_size: 16
+threads: 2
+`;
+
+test("activations take the most memory where all are kept, the least where a block is computed again", async () => {
+  const { activations, weights, gradients, optimizer } = await estimateMemory(
+    parseRecipe(recipe, { file: "memory.yaml", overrides: ["micro_batch_size=4", "pad_to_max_length=true"] }),
+  );
+  const { keep, recompute, checkpoint } = activations;
+  expect([keep.batch, keep.seq]).toEqual([4, 384]);
+  expect(recompute.bytes).toBeLessThan(0.95 * keep.bytes);
+  expect(checkpoint.bytes).toBeLessThan(0.6 * recompute.bytes);
+  expect(weights / 4).toBeGreaterThan(22e6); // parameters of MiniLM-L6
+  expect([gradients, optimizer]).toEqual([weights, 2 * weights]);
+});
+
+/** Steps of training in a process of its own, and its resident memory after them, in bytes. */
+async function residentMemory(residuals: string): Promise<number> {
+  const file = join(folder, `${residuals}.yaml`);
+  await writeFile(file, `${recipe}micro_batch_size: 8\npad_to_max_length: true\nresiduals: ${residuals}\n`);
+  const { stdout, stderr } = await startTypeScript("test/resident-memory.ts", [file, "10"], { cwd: folder }).ended;
+  expect(stderr).toBe("");
+  return (JSON.parse(stdout) as number[]).at(-1)!;
+}
+
+test("the process is larger where all activations are kept", async () => {
+  const [keep, recompute] = [await residentMemory("keep"), await residentMemory("recompute")];
+  expect(recompute).toBeLessThan(keep - 20e6);
+});
+
+test("the quickstart's short form runs from a clone, with figures before and after", async () => {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const words = ["quickstart", "max_steps=20", "max_eval_samples=40", `output_dir=${join(folder, "quickstart")}`];
+  const { code, stdout } = await startTypeScript("src/cli/main.ts", words, { cwd: root }).ended;
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/before +after[^]*What next/);
+  const results = JSON.parse(await readFile(join(folder, "quickstart/all_results.json"), "utf8")) as Record<string, number>;
+  expect(results.eval_loss).toBeLessThan(results.baseline_eval_loss);
+});
