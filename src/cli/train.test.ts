@@ -2,7 +2,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Ended, type RunningProcess, startTypeScript } from "../../test/process.js";
+import { type Ended, type RunningProcess, startOwn } from "../../test/process.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -23,8 +23,7 @@ save_steps: 20
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const start = (words: string[], env?: Record<string, string>): RunningProcess =>
-  startTypeScript("test/fake-cli.ts", words, { cwd: folder, env });
+const start = (words: string[], env?: Record<string, string>): RunningProcess => startOwn("test/fake-cli.ts", words, { cwd: folder, env });
 const lectern = (words: string[], env?: Record<string, string>): Promise<Ended> => start(words, env).ended;
 const weights = (output: string): Promise<string> => readFile(join(folder, output, "weights.json"), "utf8");
 const lines = (text: string): Record<string, unknown>[] =>

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { estimateMemory } from "../../src/train/memory-estimate.js";
 import { parseRecipe } from "../../src/train/recipe-load.js";
-import { startTypeScript } from "../process.js";
+import { startOwn } from "../process.js";
 import { starter } from "../tiny-reader.js";
 
 let folder: string;
@@ -37,7 +37,7 @@ test("activations take the most memory where all are kept, the least where a blo
 async function residentMemory(residuals: string): Promise<number> {
   const file = join(folder, `${residuals}.yaml`);
   await writeFile(file, `${recipe}micro_batch_size: 8\npad_to_max_length: true\nresiduals: ${residuals}\n`);
-  const { stdout, stderr } = await startTypeScript("test/resident-memory.ts", [file, "10"], { cwd: folder }).ended;
+  const { stdout, stderr } = await startOwn("test/resident-memory.ts", [file, "10"], { cwd: folder }).ended;
   expect(stderr).toBe("");
   return (JSON.parse(stdout) as number[]).at(-1)!;
 }
@@ -50,7 +50,7 @@ test("the process is larger where all activations are kept", async () => {
 test("the quickstart's short form runs from a clone, with figures before and after", async () => {
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const words = ["quickstart", "max_steps=20", "max_eval_samples=40", `output_dir=${join(folder, "quickstart")}`];
-  const { code, stdout } = await startTypeScript("src/cli/main.ts", words, { cwd: root }).ended;
+  const { code, stdout } = await startOwn("src/cli/main.ts", words, { cwd: root }).ended;
   expect(code).toBe(0);
   expect(stdout).toMatch(/before +after[^]*What next/);
   const results = JSON.parse(await readFile(join(folder, "quickstart/all_results.json"), "utf8")) as Record<string, number>;

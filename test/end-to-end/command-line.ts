@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Ended, type RunningProcess, startTypeScript } from "../process.js";
+import { type Ended, type RunningProcess, startOwn } from "../process.js";
 import { starter, writeTinyReader } from "../tiny-reader.js";
 
 export interface Workplace {
@@ -29,7 +29,7 @@ max_length: 96
 stride: 32
 per_device_train_batch_size: 8
 gradient_accumulation_steps: 2
-num_train_epochs: 2
+max_steps: 12
 learning_rate: 0.003
 weight_decay: 0.01
 warmup_ratio: 0.1
@@ -49,7 +49,7 @@ export async function openWorkplace(): Promise<Workplace> {
   const folder = await mkdtemp(join(tmpdir(), "lectern-end-to-end-"));
   await writeTinyReader(join(folder, "tiny"));
   await writeFile(join(folder, "recipe.yaml"), recipe);
-  const start = (...words: string[]) => startTypeScript("src/cli/main.ts", words, { cwd: folder });
+  const start = (...words: string[]) => startOwn("src/cli/main.ts", words, { cwd: folder });
   const read = (...path: string[]) => readFile(join(folder, ...path));
   const json = async (...path: string[]) => JSON.parse((await read(...path)).toString()) as Record<string, unknown>;
   return {

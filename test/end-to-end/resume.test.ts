@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Ended } from "../process.js";
-import { startTypeScript } from "../process.js";
+import { startOwn } from "../process.js";
 import { jsonLines, openWorkplace, type Workplace } from "./command-line.js";
 
 let place: Workplace;
@@ -100,7 +100,7 @@ describe("threads", () => {
 });
 
 test("resident memory does not grow over 200 steps of changing shapes", async () => {
-  const { code, stdout, stderr } = await startTypeScript("test/resident-memory.ts", ["recipe.yaml", "260"], { cwd: place.folder }).ended;
+  const { code, stdout, stderr } = await startOwn("test/resident-memory.ts", ["recipe.yaml", "260"], { cwd: place.folder }).ended;
   expect([code, stderr]).toEqual([0, ""]);
   const megabytes = (JSON.parse(stdout) as number[]).map((bytes) => bytes / 2 ** 20).slice(6);
   const [first, last] = [megabytes.slice(0, 5), megabytes.slice(-5)];

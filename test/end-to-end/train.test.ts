@@ -52,13 +52,7 @@ function squad2(paragraphs: number): unknown {
 
 describe("training", () => {
   test("lowers the loss and leaves a model that evaluates and scores as it says", async () => {
-    const ended = await train(
-      "plain",
-      "num_train_epochs=4",
-      "learning_rate=0.01",
-      "evaluate_before_training=true",
-      "report_to=[tensorboard]",
-    );
+    const ended = await train("plain", "max_steps=12", "learning_rate=0.01", "evaluate_before_training=true", "report_to=[tensorboard]");
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
     const { results, type } = done(ended);
     expect(type).toBe("done");
@@ -104,11 +98,11 @@ describe("training", () => {
   });
 
   test("stops early when the evaluation gets no better", async () => {
-    const ended = await train("early", "early_stopping_patience=2", "learning_rate=1", "eval_steps=1", "num_train_epochs=20");
+    const ended = await train("early", "early_stopping_patience=2", "learning_rate=1", "eval_steps=1", "max_steps=100", "save_strategy=no");
     expect(ended.code).toBe(0);
     const { step, stoppedEarly } = done(ended);
     expect(stoppedEarly).toBe(true);
-    expect(step).toBeLessThan(30);
+    expect(step).toBeLessThan(50);
   });
 
   test.each(["adafactor", "sgd"])("runs with %s", async (optim) => {
@@ -140,10 +134,10 @@ describe("SQuAD 2.0", () => {
       "max_eval_samples=12",
       "version_2_with_negative=true",
       "learning_rate=0.01",
-      "num_train_epochs=4",
+      "max_steps=12",
     );
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
-    expect(done(ended).results).toMatchObject({ eval_HasAns_total: 6, eval_NoAns_total: 6 });
+    expect(done(ended).results).toMatchObject({ HasAns_total: 6, NoAns_total: 6 });
     const evaluated = await place.lectern(
       ...[
         "evaluate",
