@@ -36,7 +36,9 @@ export async function evaluateReader(
     nullThreshold: options.nullThreshold,
   });
   const scores =
-    options.nullThreshold === undefined ? squad1(examples, answers) : { ...evaluateSquad2(examples, answers.predictions, { noAnswerScores: answers.nullOdds }) };
+    options.nullThreshold === undefined
+      ? squad1(examples, answers)
+      : { ...evaluateSquad2(examples, answers.predictions, { noAnswerScores: answers.nullOdds }) };
   return { metrics: { loss, ...scores, runtime, samples_per_second: features.length / runtime }, answers };
 }
 
