@@ -85,7 +85,7 @@ export async function createAdafactor(runtime: Runtime, store: ParameterStore, s
         kept: 1 - step ** decayRate,
       };
       scalarNames.forEach((name, at) => (scalars[at].data[0] = values[name]));
-      await shortRuns(runs);
+      await shortRuns(runs, 2);
       optimizer.step = step;
     },
     state: () => states,

@@ -44,7 +44,7 @@ export async function createFlatOptimizer(
   const memories = [store.weights, store.gradients!, ...stateMemories];
   const programs = new Map<boolean, Program>();
   for (const decay of new Set(store.groups.map((group) => group.decay && rule.decays))) {
-    programs.set(decay, await runtime.compile(updateGraph(rule, scalarNames, decay), { name: `${rule.name} update` }));
+    programs.set(decay, await runtime.compile(updateGraph(rule, scalarNames, decay), { name: `${rule.name} update`, singleThreaded: true }));
   }
   // Tensors over all pieces are made once: a step allocates nothing.
   const pieces = store.groups.flatMap((group) =>
@@ -72,7 +72,7 @@ export async function createFlatOptimizer(
     async update({ rate, gradientScale = 1 }) {
       const values = rule.scalars({ rate, gradientScale, step: optimizer.step + 1 });
       scalarNames.forEach((name, at) => (scalars[at].data[0] = values[name]));
-      await shortRuns(pieces);
+      await shortRuns(pieces, runtime.threads);
       optimizer.step++;
     },
     state: () => states,

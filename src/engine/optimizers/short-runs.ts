@@ -1,4 +1,4 @@
-/** Many short runs that do not depend on each other: a few at a time, so that one is handed over while another computes. */
+/** Many short runs that do not depend on each other, of programs that compute on one thread each: as many at a time as there are threads. */
 import type { Program, Tensor } from "../runtime/runtime.js";
 
 export interface ShortRun {
@@ -8,7 +8,7 @@ export interface ShortRun {
 }
 
 /** Makes all `runs`, `lanes` at a time. */
-export async function shortRuns(runs: readonly ShortRun[], lanes = 2): Promise<void> {
+export async function shortRuns(runs: readonly ShortRun[], lanes: number): Promise<void> {
   let next = 0;
   const lane = async () => {
     while (next < runs.length) {

@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly name?: string;
   /** Use the runtime's own operators where they are faster (default); off, only those of the ONNX standard. */
   readonly fused?: boolean;
+  /** Compute each run on one thread: for short runs of which several go on at once, where handing over to other threads costs more than it gains. */
+  readonly singleThreaded?: boolean;
   /** Write a profile of every run to files with this prefix. */
   readonly profilePrefix?: string;
 }

@@ -25,6 +25,7 @@ const table = {
   EnableProfiling: [14, process.platform === "win32" ? "void *EnableProfiling(void *options, str16 prefix)" : "void *EnableProfiling(void *options, const char *prefix)"],
   DisableMemPattern: [17, "void *DisableMemPattern(void *options)"],
   SetSessionGraphOptimizationLevel: [23, "void *SetSessionGraphOptimizationLevel(void *options, int level)"],
+  SetIntraOpNumThreads: [24, "void *SetIntraOpNumThreads(void *options, int threads)"],
   CreateRunOptions: [39, "void *CreateRunOptions(_Out_ void **options)"],
   RunOptionsSetTerminate: [46, "void *RunOptionsSetTerminate(void *options)"],
   CreateTensorWithDataAsOrtValue: [49, "void *CreateTensorWithDataAsOrtValue(void *memoryInfo, void *data, size_t bytes, int64_t *shape, size_t rank, int type, _Out_ void **value)"],

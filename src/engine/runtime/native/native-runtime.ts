@@ -99,7 +99,8 @@ class NativeProgram implements Program {
     this.profiled = options.profilePrefix !== undefined;
     const sessionOptions = api.make("CreateSessionOptions");
     try {
-      api.check(api.DisablePerSessionThreads(sessionOptions));
+      // A session of its own with one thread has no pool at all: it computes where it is called.
+      api.check(options.singleThreaded ? api.SetIntraOpNumThreads(sessionOptions, 1) : api.DisablePerSessionThreads(sessionOptions));
       api.check(api.DisableMemPattern(sessionOptions)); // with ever-changing shapes its plans pile up
       api.check(api.SetSessionGraphOptimizationLevel(sessionOptions, 99)); // all
       api.check(api.AddSessionConfigEntry(sessionOptions, "session.use_env_allocators", "1"));
