@@ -6,7 +6,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { matrixProductSpeed } from "../src/cli/doctor.js";
-import { openTrainingSample } from "./training-sample.js";
+import { createGradientNorm } from "../src/engine/optimizers/gradient-norm.js";
+import { createOptimizer } from "../src/engine/optimizers/optimizer.js";
+import { openTrainingSample, type TrainingSample } from "./training-sample.js";
 
 interface ProfileEvent {
   cat?: string;
@@ -22,6 +24,10 @@ export interface ProfileResult {
   readonly shares: Record<string, number>;
   /** Wall time that no kernel accounts for: JavaScript, dropout masks, calls. */
   readonly outside_kernels: number;
+  /** Milliseconds that an optimizer step takes beside its passes, the median of several. */
+  readonly clear_ms: number;
+  readonly norm_ms: number;
+  readonly adamw_ms: number;
   /** Of the linear layers' products, forward and backward. */
   readonly linear_gflops: number;
   /** Of one product alone, the best of many. */
@@ -65,12 +71,36 @@ export async function profileTraining(root: string, steps: number): Promise<Prof
       samples_per_second: samples / seconds,
       shares: Object.fromEntries([...times].sort(([, a], [, b]) => b - a).map(([name, time]) => [name, time / inKernels])),
       outside_kernels: 1 - inKernels / seconds,
+      ...(await timeUpdate(sample)),
       linear_gflops: (6 * rows * parameters) / (times.get("linear layers")! * 1e9),
       machine_gflops: machine,
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What follows the passes of a step: zeroing the gradients, their norm, the update. */
+async function timeUpdate({ runtime, reader: { store } }: TrainingSample) {
+  const optimizer = await createOptimizer(runtime, store, { name: "adamw", weightDecay: 0.01 });
+  const gradientNorm = await createGradientNorm(runtime, store);
+  const timed = async (work: () => unknown) => {
+    const times = [];
+    for (let run = 0; run < 9; run++) {
+      const started = performance.now();
+      await work();
+      times.push(performance.now() - started);
+    }
+    return times.sort((a, b) => a - b)[4];
+  };
+  const figures = {
+    clear_ms: await timed(() => store.clearGradients()),
+    norm_ms: await timed(() => gradientNorm.compute()),
+    adamw_ms: await timed(() => optimizer.update({ rate: 0 })),
+  };
+  optimizer.release();
+  gradientNorm.release();
+  return figures;
 }
 
 function operatorName({ args }: ProfileEvent): string {
