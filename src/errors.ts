@@ -7,6 +7,7 @@ export const errorCatalogue = {
   PARITY_CASE_INVALID: "A folder is not a parity case as docs/parity.md describes it.",
   CHECKPOINT_MISMATCH: "A checkpoint was written by a run with other settings.",
   NOTHING_TO_TRAIN: "Every parameter is frozen.",
+  NOTHING_FROZEN: "A pattern of frozen_parameters matches no parameter.",
   SEQUENCE_TOO_LONG: "max_length is longer than the model's positions.",
   VOCABULARY_MISMATCH: "The tokenizer has ids that the model has no embedding for.",
   WEIGHT_SHAPE_MISMATCH: "A tensor of the checkpoint has another shape than config.json implies.",

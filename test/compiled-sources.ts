@@ -18,6 +18,7 @@ import {
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type TypeScript from "typescript";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const cache = join(root, "node_modules/.cache/lectern-tests");
@@ -48,7 +49,7 @@ function find(): string {
 }
 
 function make(folder: string, files: readonly string[]): void {
-  const { transpileModule, ModuleKind, ScriptTarget } = createRequire(import.meta.url)("typescript") as typeof import("typescript");
+  const { transpileModule, ModuleKind, ScriptTarget } = createRequire(import.meta.url)("typescript") as typeof TypeScript;
   const temporary = `${folder}.${process.pid}`;
   for (const file of files) {
     const { outputText } = transpileModule(readFileSync(join(root, file), "utf8"), {

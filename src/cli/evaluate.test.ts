@@ -117,6 +117,18 @@ describe("lectern evaluate", () => {
     expect(stderr).toMatch(message);
   });
 
+  test("refuses unanswerable questions before it computes anything, unless it is told of them", async () => {
+    const qas = [{ id: "a", question: "Why?", answers: [], is_impossible: true }];
+    await writeFile(
+      join(folder, "v2.json"),
+      JSON.stringify({ version: "v2.0", data: [{ paragraphs: [{ context: "Rome is old.", qas }] }] }),
+    );
+    const { exitCode, stderr } = await evaluate("--data", join(folder, "v2.json"));
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/DATA_ANSWERS: 1 of 1 questions[^]*--version-2-with-negative/);
+    expect((await evaluate("--data", join(folder, "v2.json"), "--version-2-with-negative")).exitCode).toBe(0);
+  });
+
   test("refuses an output folder that cannot be made", async () => {
     await writeFile(join(folder, "a file"), "");
     const { exitCode, stderr } = await evaluate("--data", dev, "--max-samples", "2", "--out", join(folder, "a file", "inside"));

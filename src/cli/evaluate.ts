@@ -8,7 +8,7 @@ import { resolveModel } from "../checkpoint/hub.js";
 import { loadExamples } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { nativeRuntime } from "../engine/index.js";
-import { evaluateReader } from "../evaluate/reader-evaluation.js";
+import { checkAnswers, evaluateReader } from "../evaluate/reader-evaluation.js";
 import { makeFeatures } from "../tasks/extractive/features.js";
 import { createReaderInference, describeLoading, openReader } from "../tasks/extractive/reader.js";
 import { wholeNumber, withExamples } from "./help.js";
@@ -54,7 +54,10 @@ export function registerEvaluate(program: Command): void {
     .action(async (options: EvaluateOptions) => evaluate(options));
   withExamples(command, [
     { line: "lectern evaluate --model runs/quickstart --data starter/squad/dev.json", does: "the model of the quickstart" },
-    { line: "lectern evaluate --model M --data dev-v2.0.json --version-2-with-negative --out results", does: "SQuAD 2.0, predictions kept" },
+    {
+      line: "lectern evaluate --model M --data dev-v2.0.json --version-2-with-negative --out results",
+      does: "SQuAD 2.0, predictions kept",
+    },
   ]);
 }
 
@@ -64,6 +67,8 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const folder = await resolveModel(options.model, { revision: options.revision });
   const { examples, report } = await loadExamples(options.data, { limit: options.maxSamples });
   for (const line of dataWarnings(report)) output.note(line);
+  const nullThreshold = options.version2WithNegative ? options.threshold : undefined;
+  checkAnswers(examples, { nullThreshold });
   const reader = await openReader(runtime, folder, { seed: options.seed, maskPadding: true });
   for (const line of describeLoading(folder, reader.loaded)) output.note(line);
   const { features } = await makeFeatures(examples, reader.tokenizer, {
@@ -77,11 +82,14 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     batchSize: options.batchSize,
     nBest: options.nBest,
     maxAnswerLength: options.maxAnswerLength,
-    nullThreshold: options.version2WithNegative ? options.threshold : undefined,
+    nullThreshold,
     onProgress: (done, total) => progress.show({ type: "evaluating", step: 0, done, total }),
   }).finally(() => progress.close());
   const figures: Record<string, number> = Object.fromEntries(
-    Object.entries(metrics).map(([name, value]) => [["loss", "runtime", "samples_per_second"].includes(name) ? `eval_${name}` : name, value]),
+    Object.entries(metrics).map(([name, value]) => [
+      ["loss", "runtime", "samples_per_second"].includes(name) ? `eval_${name}` : name,
+      value,
+    ]),
   );
   if (options.out !== undefined) {
     const out = options.out;

@@ -24,7 +24,12 @@ export const bertConfig = z.object({
   type_vocab_size: z.number().int().positive().default(2),
   layer_norm_eps: z.number().positive().default(1e-12),
   initializer_range: z.number().positive().default(0.02),
-  pad_token_id: z.number().int().nonnegative().nullish().transform((id) => id ?? 0),
+  pad_token_id: z
+    .number()
+    .int()
+    .nonnegative()
+    .nullish()
+    .transform((id) => id ?? 0),
   position_embedding_type: z.literal("absolute").nullish(),
 });
 export type BertConfig = z.infer<typeof bertConfig>;
@@ -79,7 +84,13 @@ const bertLayerNames = {
 };
 
 /** The calls of a stack of equal layers, from `x 0` to the last hidden states. */
-export function encoderCalls(layers: number, options: EncoderLayerOptions, prefix: string, path: string, names: Readonly<Record<string, string>>): Call[] {
+export function encoderCalls(
+  layers: number,
+  options: EncoderLayerOptions,
+  prefix: string,
+  path: string,
+  names: Readonly<Record<string, string>>,
+): Call[] {
   const block = postNormEncoderLayer(options);
   return Array.from({ length: layers }, (_, index) => ({
     block,
@@ -136,5 +147,12 @@ export const bert = defineModel<BertConfig>({
     ...bertEncoder(config, overrides, "bert.", embeddings(config, overrides.hidden ?? config.hidden_dropout_prob)),
     maxLength: config.max_position_embeddings,
   }),
-  tiny: { vocab_size: 99, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 37, max_position_embeddings: 64 },
+  tiny: {
+    vocab_size: 99,
+    hidden_size: 32,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    intermediate_size: 37,
+    max_position_embeddings: 64,
+  },
 });

@@ -20,7 +20,12 @@ const distilbertConfig = z.object({
   qa_dropout: z.number().min(0).max(1).default(0.1),
   max_position_embeddings: z.number().int().positive().default(512),
   initializer_range: z.number().positive().default(0.02),
-  pad_token_id: z.number().int().nonnegative().nullish().transform((id) => id ?? 0),
+  pad_token_id: z
+    .number()
+    .int()
+    .nonnegative()
+    .nullish()
+    .transform((id) => id ?? 0),
 });
 type DistilbertConfig = z.infer<typeof distilbertConfig>;
 

@@ -23,14 +23,21 @@ export function modelDefinition(config: Readonly<Record<string, unknown>>): Mode
 export function buildModel(config: Readonly<Record<string, unknown>>, overrides: DropoutOverrides = {}): Encoder {
   const definition = modelDefinition(config);
   const parsed = definition.config.safeParse(config);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new LecternError("BAD_MODEL_CONFIG", {
+  const unusable = (expected: string, received: string) =>
+    new LecternError("BAD_MODEL_CONFIG", {
       message: `config.json of this ${definition.type} model cannot be used.`,
-      expected: `${issue.path.join(".") || "the config"}: ${issue.message}`,
-      received: JSON.stringify(issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], config)) ?? "nothing",
+      expected,
+      received,
       next: "check that the model folder is complete and of this type",
     });
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    const value = path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], config);
+    throw unusable(`${path.join(".") || "the config"}: ${message}`, JSON.stringify(value) ?? "nothing");
   }
-  return definition.build(parsed.data, overrides);
+  const encoder = definition.build(parsed.data, overrides);
+  if (encoder.padTokenId >= encoder.vocabularySize) {
+    throw unusable(`pad_token_id: below vocab_size, which is ${encoder.vocabularySize}`, String(encoder.padTokenId));
+  }
+  return encoder;
 }

@@ -160,6 +160,15 @@ describe.each(models.map((definition) => [definition.type, definition] as const)
   });
 });
 
+test.each(models.map(({ type, tiny }) => [type, tiny] as const))(
+  "a padding token of %s without an embedding is told",
+  (model_type, tiny) => {
+    expect(() => buildModel({ model_type, ...tiny, pad_token_id: 99 })).toThrow(
+      /pad_token_id: below vocab_size, which is 99[^]*received: 99/,
+    );
+  },
+);
+
 test("an unknown model_type is told with those that are known", () => {
   expect(() => buildModel({ model_type: "t5" })).toThrow(/not supported[^]*model_type bert, distilbert, roberta[^]*model_type "t5"/);
   expect(() => buildModel({})).toThrow(/a config\.json without model_type/);

@@ -40,7 +40,14 @@ export const roberta = defineModel<BertConfig>({
   type: "roberta",
   questionAnswering: "RobertaForQuestionAnswering",
   config: bertConfig
-    .extend({ pad_token_id: z.number().int().nonnegative().nullish().transform((id) => id ?? 1) })
+    .extend({
+      pad_token_id: z
+        .number()
+        .int()
+        .nonnegative()
+        .nullish()
+        .transform((id) => id ?? 1),
+    })
     .refine(...headsDivideWidth),
   build: (config, overrides) => ({
     ...bertEncoder(config, overrides, "roberta.", embeddings(config, overrides.hidden ?? config.hidden_dropout_prob)),

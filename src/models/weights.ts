@@ -53,7 +53,10 @@ function initialise(data: Float32Array, { name, declaration }: StoredParameter, 
     data.fill(how.kind === "ones" ? 1 : 0);
     return;
   }
-  const random = randomGenerator(seed, [...name].reduce((hash, letter) => (Math.imul(hash, 31) + letter.codePointAt(0)!) | 0, 17));
+  const random = randomGenerator(
+    seed,
+    [...name].reduce((hash, letter) => (Math.imul(hash, 31) + letter.codePointAt(0)!) | 0, 17),
+  );
   for (let i = 0; i < data.length; i++) data[i] = random.normal() * how.deviation;
 }
 

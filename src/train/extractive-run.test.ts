@@ -192,6 +192,13 @@ describe("what is refused", () => {
     await expect(open("frozen_parameters=['*']")).rejects.toMatchObject({ code: "NOTHING_TO_TRAIN" });
   });
 
+  test("freezing by a pattern that matches nothing", async () => {
+    await expect(open("frozen_parameters=['bert.*', 'embeddings.*']")).rejects.toMatchObject({
+      code: "NOTHING_FROZEN",
+      detail: { received: "embeddings.*", expected: expect.stringContaining("bert.embeddings.word_embeddings.weight") as string },
+    });
+  });
+
   test.each([
     ["a model that is not there", () => [`model=${join(folder, "nowhere")}`], /FILE_MISSING|HUB_NAME/],
     ["data that are not there", () => [`train_files=${join(folder, "none.json")}`], /FILE_MISSING/],
@@ -204,6 +211,22 @@ describe("what is refused", () => {
     await writeFile(join(folder, "empty.json"), paragraph([]));
     await writeFile(join(folder, "impossible.json"), paragraph([{ id: "1", question: "Why?", answers: [], is_impossible: true }]));
     await expect(open(...overrides())).rejects.toMatchObject({ code: expect.stringMatching(code) as string });
+  });
+
+  test("evaluation data with unanswerable questions, unless the recipe says that there are some", async () => {
+    const qas = [
+      { id: "1", question: "What?", answers: [{ text: "text", answer_start: 5 }], is_impossible: false },
+      { id: "2", question: "Why?", answers: [], is_impossible: true },
+    ];
+    const file = join(folder, "squad2.json");
+    await writeFile(file, JSON.stringify({ version: "v2.0", data: [{ title: "t", paragraphs: [{ context: "Some text.", qas }] }] }));
+    await expect(open(`eval_files=${file}`)).rejects.toMatchObject({
+      code: "DATA_ANSWERS",
+      detail: { received: "none for 2", next: expect.stringContaining("version_2_with_negative") as string },
+    });
+    const run = await open(`eval_files=${file}`, `train_files=${file}`, "version_2_with_negative=true");
+    expect(await run.evaluator!.run()).toMatchObject({ eval_total: 2, eval_NoAns_total: 1 });
+    await run.close();
   });
 
   test("nothing was written by any of them", async () => {

@@ -12,10 +12,17 @@ import { createTrainingExecutor, nativeRuntime, type Runtime } from "../engine/i
 import { createGradientNorm } from "../engine/optimizers/gradient-norm.js";
 import { createOptimizer, type Optimizer, type OptimizerSettings } from "../engine/optimizers/optimizer.js";
 import { LecternError } from "../errors.js";
-import { evaluateReader } from "../evaluate/reader-evaluation.js";
+import { checkAnswers, evaluateReader } from "../evaluate/reader-evaluation.js";
 import { loadWeights } from "../models/weights.js";
 import { type Feature, type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
-import { createReaderInference, describeLoading, openReader, type Reader, type ReaderOptions, saveReader } from "../tasks/extractive/reader.js";
+import {
+  createReaderInference,
+  describeLoading,
+  openReader,
+  type Reader,
+  type ReaderOptions,
+  saveReader,
+} from "../tasks/extractive/reader.js";
 import { type Batch, shuffledBatches } from "./batches.js";
 import { largestShapes, microBatchCutter, samplesPerStep } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
@@ -23,7 +30,7 @@ import type { Evaluator, Run, Saveable } from "./run.js";
 import { createStep } from "./step.js";
 
 /**
- * @throws LecternError those of loading models and data, SEQUENCE_TOO_LONG, NOTHING_TO_TRAIN
+ * @throws LecternError those of loading models and data, SEQUENCE_TOO_LONG, NOTHING_FROZEN, NOTHING_TO_TRAIN
  * @example
  * const run = await openExtractiveRun(await loadRecipe("recipes/quickstart.yaml"));
  */
@@ -33,15 +40,20 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
   const reader = await openReader(runtime, folder, readerOptions(recipe));
   const origin = await readModelOrigin(folder);
   checkLength(recipe, reader);
-  if (reader.store.trainedLength === 0) throw nothingToTrain(recipe);
+  checkFrozen(recipe, reader);
 
   const data = await openData(recipe);
+  checkAnswers(data.evaluation, { nullThreshold: nullThreshold(recipe) });
   const windows = { maxLength: recipe.max_length, stride: recipe.stride };
   const training = await makeFeatures(data.train, reader.tokenizer, { ...windows, forTraining: true });
   const evaluation = await makeFeatures(data.evaluation, reader.tokenizer, { ...windows, forTraining: false });
 
   const cut = microBatchCutter(recipe, reader, training.features);
-  const executor = await createTrainingExecutor(runtime, reader.network, reader.store, { policy: recipe.residuals, loss: "loss", seed: recipe.seed });
+  const executor = await createTrainingExecutor(runtime, reader.network, reader.store, {
+    policy: recipe.residuals,
+    loss: "loss",
+    seed: recipe.seed,
+  });
   const optimizer = await createOptimizer(runtime, reader.store, optimizerSettings(recipe));
   const gradientNorm = await createGradientNorm(runtime, reader.store);
   executor.reserve(largestShapes(recipe, training.features));
@@ -54,10 +66,14 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       gradientNorm,
       maxGradientNorm: recipe.max_grad_norm,
       microBatches: cut,
-      count: ({ samples }) => ({ samples: samples.length, tokens: samples.reduce((sum, index) => sum + training.features[index].length, 0) }),
+      count: ({ samples }) => ({
+        samples: samples.length,
+        tokens: samples.reduce((sum, index) => sum + training.features[index].length, 0),
+      }),
     }),
     batches: shuffledBatches(training.features.length, samplesPerStep(recipe), recipe.seed),
-    evaluator: evaluation.features.length === 0 ? undefined : await createEvaluator(recipe, runtime, reader, data.evaluation, evaluation.features),
+    evaluator:
+      evaluation.features.length === 0 ? undefined : await createEvaluator(recipe, runtime, reader, data.evaluation, evaluation.features),
     saveable: createSaveable(reader, optimizer),
     card: {
       baseModel: origin.baseModel ?? recipe.model,
@@ -97,6 +113,11 @@ export function readerOptions(recipe: Recipe): ReaderOptions {
   };
 }
 
+/** Null odds above which the answer is empty; undefined where every question has one. */
+function nullThreshold(recipe: Recipe): number | undefined {
+  return recipe.version_2_with_negative ? recipe.null_score_diff_threshold : undefined;
+}
+
 /** Training and evaluation examples as the recipe names them. */
 async function openData(recipe: Recipe): Promise<{ train: QaExample[]; evaluation: QaExample[]; reports: DataReport[] }> {
   const loaded = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples });
@@ -105,11 +126,21 @@ async function openData(recipe: Recipe): Promise<{ train: QaExample[]; evaluatio
     return { train: loaded.examples, evaluation: evaluation.examples, reports: [loaded.report, evaluation.report] };
   }
   if (recipe.validation_split === 0) return { train: loaded.examples, evaluation: [], reports: [loaded.report] };
-  const { train, heldOut } = splitExamples(loaded.examples, { fraction: recipe.validation_split, seed: recipe.validation_seed, by: "context" });
+  const { train, heldOut } = splitExamples(loaded.examples, {
+    fraction: recipe.validation_split,
+    seed: recipe.validation_seed,
+    by: "context",
+  });
   return { train, evaluation: heldOut.slice(0, recipe.max_eval_samples), reports: [loaded.report] };
 }
 
-async function createEvaluator(recipe: Recipe, runtime: Runtime, reader: Reader, examples: QaExample[], features: Feature[]): Promise<Evaluator> {
+async function createEvaluator(
+  recipe: Recipe,
+  runtime: Runtime,
+  reader: Reader,
+  examples: QaExample[],
+  features: Feature[],
+): Promise<Evaluator> {
   const program = await createReaderInference(runtime, reader);
   return {
     run: async (onProgress, signal) => {
@@ -118,7 +149,7 @@ async function createEvaluator(recipe: Recipe, runtime: Runtime, reader: Reader,
         padTo: recipe.pad_to_max_length ? recipe.max_length : undefined,
         nBest: recipe.n_best_size,
         maxAnswerLength: recipe.max_answer_length,
-        nullThreshold: recipe.version_2_with_negative ? recipe.null_score_diff_threshold : undefined,
+        nullThreshold: nullThreshold(recipe),
         onProgress,
         signal,
       });
@@ -142,7 +173,9 @@ function createSaveable(reader: Reader, optimizer: Optimizer): Saveable {
       }
     },
     saveState: async (folder) => {
-      const tensors = optimizer.state().map(({ name, tensor }) => ({ name, dtype: "F32" as const, shape: [...tensor.shape], data: tensor.data as Float32Array }));
+      const tensors = optimizer
+        .state()
+        .map(({ name, tensor }) => ({ name, dtype: "F32" as const, shape: [...tensor.shape], data: tensor.data as Float32Array }));
       await writeSafetensors(join(folder, optimizerFile), tensors);
       await writeFile(join(folder, progressFile), `${JSON.stringify({ name: optimizer.name, step: optimizer.step })}\n`);
     },
@@ -163,7 +196,13 @@ function createSaveable(reader: Reader, optimizer: Optimizer): Saveable {
 function optimizerSettings(recipe: Recipe): OptimizerSettings {
   switch (recipe.optim) {
     case "adamw":
-      return { name: "adamw", beta1: recipe.adam_beta1, beta2: recipe.adam_beta2, epsilon: recipe.adam_epsilon, weightDecay: recipe.weight_decay };
+      return {
+        name: "adamw",
+        beta1: recipe.adam_beta1,
+        beta2: recipe.adam_beta2,
+        epsilon: recipe.adam_epsilon,
+        weightDecay: recipe.weight_decay,
+      };
     case "adafactor":
       return { name: "adafactor", weightDecay: recipe.weight_decay, scaleParameter: false, relativeStep: false };
     case "sgd":
@@ -182,7 +221,10 @@ function describeFeatures(what: string, report: FeatureReport): string {
 }
 
 function globPattern(pattern: string): RegExp {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".");
+  const escaped = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
   return new RegExp(`^${escaped}$`);
 }
 
@@ -196,12 +238,25 @@ function checkLength(recipe: Recipe, { encoder }: Reader): void {
   });
 }
 
-function nothingToTrain(recipe: Recipe): LecternError {
-  return new LecternError("NOTHING_TO_TRAIN", {
-    message: "frozen_parameters freezes every parameter.",
-    expected: "patterns that leave something to train",
-    received: recipe.frozen_parameters.join(", "),
-  });
+/** A pattern with a slip in it would train what should be frozen, and no figure would show it. */
+function checkFrozen(recipe: Recipe, { store }: Reader): void {
+  const names = [...store.parameters.keys()];
+  const idle = recipe.frozen_parameters.find((pattern) => !names.some((name) => globPattern(pattern).test(name)));
+  if (idle !== undefined) {
+    throw new LecternError("NOTHING_FROZEN", {
+      message: `frozen_parameters has a pattern that no parameter of ${recipe.model} matches.`,
+      expected: `patterns on names such as ${names[0]} and ${names[names.length - 1]}`,
+      received: idle,
+      next: "the pattern must match the whole name: begin it with * where it stands for the end of one",
+    });
+  }
+  if (store.trainedLength === 0) {
+    throw new LecternError("NOTHING_TO_TRAIN", {
+      message: "frozen_parameters freezes every parameter.",
+      expected: "patterns that leave something to train",
+      received: recipe.frozen_parameters.join(", "),
+    });
+  }
 }
 
 function otherOptimizer(folder: string, received: string, expected: string): LecternError {

@@ -1,27 +1,17 @@
-/** Readers from folders and back, their answers, and what is refused. */
+/** Readers from folders and back, and what is refused. */
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testRuntime } from "../../../test/engine/compute-graph.js";
-import { starter, writeTinyReader } from "../../../test/tiny-reader.js";
-import { loadExamples, type QaExample } from "../../data/examples.js";
+import { writeTinyReader } from "../../../test/tiny-reader.js";
 import { models } from "../../models/index.js";
-import { Tokenizer } from "../../text/tokenizer.js";
-import { type Feature, makeFeatures } from "./features.js";
-import { inferSpans } from "./infer.js";
-import { QuestionAnswerer } from "./question-answerer.js";
-import { createReaderInference, describeLoading, openReader, saveReader } from "./reader.js";
+import { describeLoading, openReader, saveReader } from "./reader.js";
 
 let folder: string;
-let examples: QaExample[];
-let features: Feature[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lectern-reader-"));
   await writeTinyReader(join(folder, "tiny"));
-  examples = (await loadExamples(join(starter, "squad/dev.json"), { limit: 12 })).examples;
-  const tokenizer = await Tokenizer.fromFolder(join(folder, "tiny"));
-  features = (await makeFeatures(examples, tokenizer, { maxLength: 96, stride: 32, forTraining: false })).features;
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -78,6 +68,17 @@ describe("what is refused", () => {
     });
   });
 
+  test("a tokenizer with token types that the model has no embedding for", async () => {
+    await writeTinyReader(join(folder, "one type"), { config: { type_vocab_size: 1 } });
+    await expect(open("one type")).rejects.toMatchObject({
+      code: "VOCABULARY_MISMATCH",
+      detail: {
+        expected: expect.stringContaining("type_vocab_size of 1") as string,
+        received: expect.stringContaining("up to 1") as string,
+      },
+    });
+  });
+
   test.each([
     ["cut short", async (file: string) => truncate(file, 100_000), "SAFETENSORS_CORRUPT"],
     ["empty", async (file: string) => truncate(file, 0), "SAFETENSORS_CORRUPT"],
@@ -106,73 +107,5 @@ describe("what is refused", () => {
     await cp(join(folder, "tiny"), join(folder, "mute"), { recursive: true });
     await rm(join(folder, "mute/tokenizer.json"));
     await expect(open("mute")).rejects.toMatchObject({ code: "TOKENIZER_MISSING" });
-  });
-});
-
-describe("logits of many windows", () => {
-  test("come back at each window's place, whatever the batches", async () => {
-    const reader = await open("tiny");
-    const program = await createReaderInference(testRuntime(), reader);
-    const one = await inferSpans(reader, program, features, { batchSize: 1 });
-    expect(one.logits.map(({ start }) => start.length)).toEqual(features.map(({ length }) => length));
-    for (const settings of [{ batchSize: 5 }, { batchSize: 100 }, { batchSize: 4, padTo: 120 }]) {
-      const { logits, loss } = await inferSpans(reader, program, features, settings);
-      expect(loss).toBeCloseTo(one.loss, 4);
-      logits.forEach(({ start, end }, index) => {
-        expect(start).toHaveLength(features[index].length);
-        start.forEach((value, at) => expect(value).toBeCloseTo(one.logits[index].start[at], 4));
-        end.forEach((value, at) => expect(value).toBeCloseTo(one.logits[index].end[at], 4));
-      });
-    }
-  });
-
-  test("tell how far they are, and stop between two batches", async () => {
-    const reader = await open("tiny");
-    const program = await createReaderInference(testRuntime(), reader);
-    const stop = new AbortController();
-    const told: number[] = [];
-    const onProgress = (done: number, total: number) => {
-      told.push(done);
-      expect(total).toBe(features.length);
-      if (told.length === 2) stop.abort(new Error("enough"));
-    };
-    await expect(inferSpans(reader, program, features, { batchSize: 2, onProgress, signal: stop.signal })).rejects.toThrow("enough");
-    expect(told).toEqual([2, 4]);
-  });
-
-  test("of no windows are none", async () => {
-    const reader = await open("tiny");
-    expect(await inferSpans(reader, await createReaderInference(testRuntime(), reader), [], { batchSize: 4 })).toEqual({
-      logits: [],
-      loss: 0,
-    });
-  });
-});
-
-describe("QuestionAnswerer", () => {
-  test("answers with a piece of the context and where it stands", async () => {
-    const reader = await QuestionAnswerer.from(join(folder, "tiny"), testRuntime());
-    const texts = [
-      ...examples.slice(0, 4),
-      { question: "Où?", context: "👩‍👩‍👧 naïve café — “quoted”\n\nnext\u00a0line 中文 text" },
-      { question: "?", context: "word ".repeat(400) },
-    ];
-    const answers = await reader.answer(texts);
-    expect(answers).toHaveLength(texts.length);
-    answers.forEach(({ answer, start, end, score }, index) => {
-      expect(texts[index].context.slice(start, end)).toBe(answer);
-      expect(answer).not.toBe("");
-      expect(score).toBeGreaterThan(0);
-      expect(score).toBeLessThanOrEqual(1);
-    });
-    expect(await reader.answer(texts)).toEqual(answers);
-    expect(await reader.answer([])).toEqual([]);
-    reader.release();
-  });
-
-  test("has no answer where there is no context", async () => {
-    const reader = await QuestionAnswerer.from(join(folder, "tiny"), testRuntime());
-    expect(await reader.answer([{ question: "Who?", context: "" }])).toEqual([{ answer: "", start: 0, end: 0, score: 0 }]);
-    reader.release();
   });
 });

@@ -1,7 +1,15 @@
 /** An extractive reader in memory: model folder, tokenizer, network and parameters, for training and for answering. */
 import { basename } from "node:path";
 import { openModelFolder, saveModelFolder } from "../../checkpoint/model-folder.js";
-import { createInferenceExecutor, createParameterStore, type InferenceExecutor, type Network, networkParameters, type ParameterStore, type Runtime } from "../../engine/index.js";
+import {
+  createInferenceExecutor,
+  createParameterStore,
+  type InferenceExecutor,
+  type Network,
+  networkParameters,
+  type ParameterStore,
+  type Runtime,
+} from "../../engine/index.js";
 import { LecternError } from "../../errors.js";
 import type { DropoutOverrides, Encoder } from "../../models/define-model.js";
 import { buildModel, modelDefinition } from "../../models/index.js";
@@ -36,7 +44,7 @@ export async function openReader(runtime: Runtime, folder: string, options: Read
   try {
     const encoder = buildModel(config, options.dropout);
     const tokenizer = await Tokenizer.fromFolder(folder);
-    if (tokenizer.vocabularySize > encoder.vocabularySize) throw vocabularyMismatch(folder, tokenizer, encoder);
+    await checkTokenizer(folder, tokenizer, encoder);
     const network = readerNetwork(encoder, options);
     const store = createParameterStore(runtime, networkParameters(network), options.trainable ?? (() => false));
     const loaded = loadWeights(store, weights, { prefix: encoder.prefix, seed: options.seed });
@@ -68,18 +76,32 @@ export async function saveReader(folder: string, { config, tokenizer, store }: R
 
 /** What to tell a person of a loaded checkpoint: once, and briefly. */
 export function describeLoading(folder: string, { missing, unused }: LoadedWeights): string[] {
-  const list = (names: readonly string[]) => (names.length <= 4 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`);
+  const list = (names: readonly string[]) =>
+    names.length <= 4 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
   return [
     ...(missing.length > 0 ? [`not in ${basename(folder)}, initialised from the seed: ${list(missing)}`] : []),
     ...(unused.length > 0 ? [`in ${basename(folder)}, not used by a reader: ${list(unused)}`] : []),
   ];
 }
 
-function vocabularyMismatch(folder: string, tokenizer: Tokenizer, encoder: Encoder): LecternError {
-  return new LecternError("VOCABULARY_MISMATCH", {
-    message: `Tokenizer and model in ${folder} do not belong together.`,
-    expected: `token ids below the model's vocab_size of ${encoder.vocabularySize}`,
-    received: `a tokenizer with ids up to ${tokenizer.vocabularySize - 1}`,
-    next: "take tokenizer.json from the model's own folder",
-  });
+/** Ids that a model has no embedding for would fail in the middle of its first batch. */
+async function checkTokenizer(folder: string, tokenizer: Tokenizer, { vocabularySize, tokenTypes }: Encoder): Promise<void> {
+  const mismatch = (expected: string, received: string) =>
+    new LecternError("VOCABULARY_MISMATCH", {
+      message: `Tokenizer and model in ${folder} do not belong together.`,
+      expected,
+      received,
+      next: "take tokenizer.json from the model's own folder",
+    });
+  if (tokenizer.vocabularySize > vocabularySize) {
+    throw mismatch(
+      `token ids below the model's vocab_size of ${vocabularySize}`,
+      `a tokenizer with ids up to ${tokenizer.vocabularySize - 1}`,
+    );
+  }
+  if (tokenTypes === undefined) return;
+  const [[window]] = await tokenizer.encodePairs([{ first: "a", second: "b" }], { maxLength: 32 });
+  const largest = Math.max(tokenizer.padTypeId, ...window.typeIds);
+  if (largest >= tokenTypes)
+    throw mismatch(`token types below the model's type_vocab_size of ${tokenTypes}`, `a tokenizer with types up to ${largest}`);
 }
