@@ -116,7 +116,7 @@ export function unreachable({ settings, model }: HubContext, problem: unknown): 
     {
       message: `Could not get ${model.name} from ${settings.endpoint}.`,
       received: rootCause(problem),
-      next: "Check the network and HF_ENDPOINT, then run the same command again: it goes on where it stopped.",
+      next: "Check the network and HF_ENDPOINT, then run the same command again: it goes on where it stopped. For a model on this machine, give its folder.",
     },
     { cause: problem },
   );

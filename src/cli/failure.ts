@@ -9,6 +9,11 @@ import { messageColors } from "./output.js";
 
 export const exitCodes = { userMistake: 1, internal: 70, interrupted: 130 } as const;
 
+/** What the program adds to an error of the command line's parser: the verb whose arguments were wrong. */
+export interface MistakenVerb {
+  verb: string;
+}
+
 export interface Failure {
   exitCode: number;
   /** What to write to stderr; empty when the command ended well (--help). */
@@ -43,7 +48,7 @@ function asLecternError(thrown: unknown): unknown {
   if (thrown instanceof CommanderError) {
     return new LecternError("USAGE", {
       message: thrown.message.replace(/^error: /, ""),
-      next: "See lectern --help, or lectern VERB --help.",
+      next: `See npx lectern ${"verb" in thrown ? `${(thrown as CommanderError & MistakenVerb).verb} ` : ""}--help.`,
     });
   }
   const path = thrown instanceof Error && "path" in thrown && typeof thrown.path === "string" ? thrown.path : undefined;

@@ -1,10 +1,10 @@
 /** Help texts that every verb shares the form of: examples under the options, and number arguments that say what they expect. */
 import { type Command, InvalidArgumentError } from "commander";
 
-/** Adds examples below a verb's options. */
+/** Adds examples below a verb's options, each `lectern …` as it is typed beside the package: with npx. */
 export function withExamples(command: Command, examples: readonly { line: string; does: string }[]): Command {
   const width = Math.max(...examples.map(({ line }) => line.length));
-  const lines = examples.map(({ line, does }) => `  ${line.padEnd(width)}  ${does}`);
+  const lines = examples.map(({ line, does }) => `  npx ${line.padEnd(width)}  ${does}`);
   return command.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
 }
 

@@ -44,7 +44,6 @@ describe("the command line", () => {
   });
 
   test.each([
-    [["gret"], "unknown command 'gret'\n(Did you mean greet?)"],
     [["greet"], "missing required argument 'name'"],
     [["greet", "you", "--time", "2"], "unknown option '--time'\n(Did you mean --times?)"],
     [["greet", "you", "--times", "2.5"], "It must be a whole number, at least 1."],
@@ -54,8 +53,14 @@ describe("the command line", () => {
     const told = await ending(...words);
     expect(told).toMatch(/^1 error USAGE: /);
     expect(told).toContain(message);
-    expect(told).toContain("See lectern --help");
+    expect(told).toContain("See npx lectern greet --help.");
     expect(called).toEqual([]);
+  });
+
+  test("a verb that does not exist is a mistake", async () => {
+    const told = await ending("gret");
+    expect(told).toContain("unknown command 'gret'\n(Did you mean greet?)");
+    expect(told).toContain("See npx lectern --help.");
   });
 
   test("prints its version, which is the package's", async () => {
@@ -71,7 +76,7 @@ describe("the command line", () => {
 
   test("prints a verb's help with examples", async () => {
     expect(await ending("greet", "--help")).toBe("0 ");
-    expect(printed).toContain("Examples:\n  lectern greet you  says hello to you");
+    expect(printed).toContain("Examples:\n  npx lectern greet you  says hello to you");
   });
 
   test("prints every setting of a recipe with its default", async () => {

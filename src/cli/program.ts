@@ -1,7 +1,7 @@
 /** The command line as a whole: the program that the verbs register themselves with, and how it is run to its exit code. */
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
-import { describeFailure, exitCodes } from "./failure.js";
+import { Command, type CommanderError, Help, type Option } from "commander";
+import { describeFailure, exitCodes, type MistakenVerb } from "./failure.js";
 
 /** Adds one verb to the program. */
 export type RegisterVerb = (program: Command) => void;
@@ -11,14 +11,29 @@ export const version = (JSON.parse(readFileSync(new URL("../../package.json", im
 
 export function createProgram(verbs: readonly RegisterVerb[]): Command {
   const program = new Command("lectern")
-    .description("Fine-tune, evaluate, explain, export and serve question-answering language models.")
+    .usage("VERB [options]")
+    .description("Fine-tune and evaluate question-answering language models.")
     .version(version, "-v, --version", "print the version")
+    .commandsGroup("Verbs:")
     .helpCommand("help [verb]", "show the help of a verb")
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({ showGlobalOptions: false, subcommandTerm: (verb) => verb.name(), optionDescription })
+    .addHelpText("after", "\nThe first time: npx lectern quickstart. A verb's options, with examples: npx lectern VERB --help.")
     .configureOutput({ writeErr: (text) => void (text.startsWith("error:") || process.stderr.write(text)) }) // errors are told by describeFailure
     .exitOverride();
   for (const register of verbs) register(program);
+  for (const verb of program.commands) {
+    verb.exitOverride((error) => {
+      throw Object.assign<CommanderError, MistakenVerb>(error, { verb: verb.name() });
+    });
+  }
   return program;
+}
+
+/** Defaults that say nothing, false and the empty list, are not shown. */
+function optionDescription(option: Option): string {
+  const { defaultValue } = option as { defaultValue?: unknown };
+  const saysNothing = defaultValue === false || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  return saysNothing ? option.description : new Help().optionDescription(option);
 }
 
 /**
