@@ -7,8 +7,8 @@ import { loadRecipe } from "../src/train/recipe-load.js";
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-const [recipe, steps, every] = process.argv.slice(2);
-const run = await openExtractiveRun(await loadRecipe(recipe));
+const [recipe, steps, every, ...overrides] = process.argv.slice(2);
+const run = await openExtractiveRun(await loadRecipe(recipe, overrides));
 const resident: number[] = [];
 for (let step = 0; step < Number(steps); step++) {
   await run.step.run(run.batches.batch(step), 1e-3);
