@@ -217,6 +217,7 @@ async function prepareCalls(runtime: Runtime, network: Network, store: Parameter
 
   async function compile(call: Call, inputs: Map<string, "write" | "accumulate">, parameters: Set<string>, outputs: string[]) {
     const graphs = differentiate(call.block, { inputs, outputs, parameters, policy: options.policy });
+    if (graphs.dropouts.length > sitesPerCall) throw new Error(`internal: ${call.block.kind} drops out in more than ${sitesPerCall} places`);
     const compileOne = (direction: string, graph: DifferentiatedBlock["forward"]["graph"]) =>
       runtime.compile(graph, {
         name: `${call.block.kind} ${direction}`,
