@@ -5,6 +5,7 @@ import { CommanderError, type Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { createProgram } from "../src/cli/program.js";
 import { verbs } from "../src/cli/verbs.js";
+import { type Block, differentiate, linear, symbol, tanh } from "../src/engine/index.js";
 import { loadRecipe } from "../src/train/recipe-load.js";
 
 const inFolder = (folder: string, ending: string): string[] =>
@@ -134,4 +135,22 @@ test("the programs in the README are those of examples/", () => {
   const blocks = [...textOf("README.md").matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => dense(block));
   expect(blocks.length).toBeGreaterThan(0);
   expect(blocks.filter((block) => !examples.some((example) => example.includes(block)))).toEqual([]);
+});
+
+test("the graphs in docs/architecture.md are what the engine makes of that block", () => {
+  const block: Block = {
+    kind: "example",
+    inputs: { x: { dtype: "float32", shape: [symbol("batch"), symbol("seq"), 32] } },
+    parameters: { weight: { shape: [64, 32], initialise: { kind: "normal", deviation: 0.02 }, decay: true } },
+    build: ({ inputs, parameters }) => ({ y: tanh(linear(inputs.x, parameters.weight)) }),
+  };
+  const { forward, backward } = differentiate(block, {
+    inputs: new Map([["x", "write"]]),
+    outputs: ["y"],
+    parameters: new Set(["weight"]),
+    policy: "recompute",
+  });
+  const page = textOf("docs/architecture.md").replace(/^ {4}/gm, "");
+  expect(page).toContain(`\n${forward.graph}\n`);
+  expect(page).toContain(`\n${backward!.graph}\n`);
 });
