@@ -1,7 +1,7 @@
 /** BERT (Devlin et al. 2019); reference implementation: transformers' modeling_bert. Models in its family share the pieces here. */
 import { z } from "zod";
-import type { Block, Call } from "../engine/block/block.js";
-import { add, iota, symbol } from "../engine/index.js";
+import type { Block, BlockScope, Call } from "../engine/block/block.js";
+import { add, iota, symbol, type Value } from "../engine/index.js";
 import { paddingBias } from "../nn/attention.js";
 import { type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-layer.js";
 import { type ActivationName, activations, embedding, norm } from "../nn/layers.js";
@@ -43,11 +43,14 @@ export const headsDivideWidth: [check: (config: BertConfig) => boolean, mistake:
 const [batch, seq] = [symbol("batch"), symbol("seq")];
 const ids = { dtype: "int64", shape: [batch, seq] } as const;
 
+/** The position embeddings of a batch, [seq, width] or [batch, seq, width]: where BERT's family differs. */
+type PositionRule = (scope: BlockScope) => Value;
+
 /** Word, position and token-type embeddings, normalised: ids [batch, seq] → x [batch, seq, width] and the padding bias. */
-function embeddings(config: BertConfig, dropout: number): Block {
+function embeddings(type: string, config: BertConfig, dropout: number, positions: PositionRule): Block {
   const { hidden_size: width, initializer_range: deviation } = config;
   return {
-    kind: "bert embeddings",
+    kind: `${type} embeddings`,
     options: { config, dropout },
     inputs: { input_ids: ids, attention_mask: ids, token_type_ids: ids },
     parameters: {
@@ -58,8 +61,8 @@ function embeddings(config: BertConfig, dropout: number): Block {
     },
     build: (scope) => {
       const { input_ids, attention_mask, token_type_ids } = scope.inputs;
-      const position = embedding(scope, "position", iota(seq)); // [seq, width]
-      const sum = add(add(embedding(scope, "word", input_ids, config.pad_token_id), embedding(scope, "type", token_type_ids)), position);
+      const words = embedding(scope, "word", input_ids, config.pad_token_id);
+      const sum = add(add(words, embedding(scope, "type", token_type_ids)), positions(scope));
       return { x: scope.dropout(norm(scope, "norm", sum, config.layer_norm_eps), dropout), bias: paddingBias(attention_mask) };
     },
   };
@@ -101,8 +104,9 @@ export function encoderCalls(
   }));
 }
 
-/** BERT and RoBERTa differ in their embeddings only. */
-export function bertEncoder(config: BertConfig, overrides: DropoutOverrides, prefix: string, embed: Block): Omit<Encoder, "maxLength"> {
+/** BERT and RoBERTa differ in their position embeddings only. `type` is the model_type, and the path under which full models hold the encoder. */
+export function bertEncoder(type: string, config: BertConfig, overrides: DropoutOverrides, positions: PositionRule): Omit<Encoder, "maxLength"> {
+  const prefix = `${type}.`;
   const layer: EncoderLayerOptions = {
     width: config.hidden_size,
     heads: config.num_attention_heads,
@@ -113,6 +117,7 @@ export function bertEncoder(config: BertConfig, overrides: DropoutOverrides, pre
     attentionDropout: overrides.attention ?? config.attention_probs_dropout_prob,
     deviation: config.initializer_range,
   };
+  const embed = embeddings(type, config, layer.dropout, positions);
   return {
     kind: "encoder",
     network: {
@@ -144,7 +149,7 @@ export const bert = defineModel<BertConfig>({
   questionAnswering: "BertForQuestionAnswering",
   config: bertConfig.refine(...headsDivideWidth),
   build: (config, overrides) => ({
-    ...bertEncoder(config, overrides, "bert.", embeddings(config, overrides.hidden ?? config.hidden_dropout_prob)),
+    ...bertEncoder("bert", config, overrides, (scope) => embedding(scope, "position", iota(seq))),
     maxLength: config.max_position_embeddings,
   }),
   tiny: {

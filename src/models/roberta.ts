@@ -1,39 +1,16 @@
 /** RoBERTa (Liu et al. 2019): BERT whose positions count real tokens from the padding id on; reference: transformers' modeling_roberta. */
 import { z } from "zod";
-import type { Block } from "../engine/block/block.js";
-import { add, cast, cumulativeSum, equal, mul, not, symbol } from "../engine/index.js";
-import { paddingBias } from "../nn/attention.js";
-import { embedding, norm } from "../nn/layers.js";
-import { embeddingParameters, normParameters } from "../nn/parameters.js";
+import type { BlockScope } from "../engine/block/block.js";
+import { add, cast, cumulativeSum, equal, mul, not, type Value } from "../engine/index.js";
+import { embedding } from "../nn/layers.js";
 import { type BertConfig, bertConfig, bertEncoder, headsDivideWidth } from "./bert.js";
 import { defineModel } from "./define-model.js";
 
-const [batch, seq] = [symbol("batch"), symbol("seq")];
-const ids = { dtype: "int64", shape: [batch, seq] } as const;
-
-/** Word, position and token-type embeddings, normalised: ids [batch, seq] → x [batch, seq, width] and the padding bias. */
-function embeddings(config: BertConfig, dropout: number): Block {
-  const { hidden_size: width, initializer_range: deviation, pad_token_id: padding } = config;
-  return {
-    kind: "roberta embeddings",
-    options: { config, dropout },
-    inputs: { input_ids: ids, attention_mask: ids, token_type_ids: ids },
-    parameters: {
-      ...embeddingParameters("word", config.vocab_size, width, deviation),
-      ...embeddingParameters("position", config.max_position_embeddings, width, deviation),
-      ...embeddingParameters("type", config.type_vocab_size, width, deviation),
-      ...normParameters("norm", width),
-    },
-    build: (scope) => {
-      const { input_ids, attention_mask, token_type_ids } = scope.inputs;
-      // Real tokens are numbered from padding + 1 on, wherever the padding stands; padding itself sits at `padding`.
-      const real = cast(not(equal(input_ids, padding)), "int64");
-      const places = add(mul(cumulativeSum(real, 1), real), padding);
-      const position = embedding(scope, "position", places, padding);
-      const sum = add(add(embedding(scope, "word", input_ids, padding), embedding(scope, "type", token_type_ids)), position);
-      return { x: scope.dropout(norm(scope, "norm", sum, config.layer_norm_eps), dropout), bias: paddingBias(attention_mask) };
-    },
-  };
+/** Real tokens are numbered from padding + 1 on, wherever the padding stands; padding itself sits at `padding`: [batch, seq, width]. */
+function positions(scope: BlockScope, padding: number): Value {
+  const { input_ids } = scope.inputs;
+  const real = cast(not(equal(input_ids, padding)), "int64");
+  return embedding(scope, "position", add(mul(cumulativeSum(real, 1), real), padding), padding);
 }
 
 export const roberta = defineModel<BertConfig>({
@@ -50,7 +27,7 @@ export const roberta = defineModel<BertConfig>({
     })
     .refine(...headsDivideWidth),
   build: (config, overrides) => ({
-    ...bertEncoder(config, overrides, "roberta.", embeddings(config, overrides.hidden ?? config.hidden_dropout_prob)),
+    ...bertEncoder("roberta", config, overrides, (scope) => positions(scope, config.pad_token_id)),
     maxLength: config.max_position_embeddings - config.pad_token_id - 1,
   }),
   tiny: {
