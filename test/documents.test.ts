@@ -4,7 +4,7 @@ import { dirname, join, normalize } from "node:path";
 import { CommanderError, type Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { createProgram } from "../src/cli/program.js";
-import { verbs } from "../src/cli/verbs.js";
+import { loadVerbs } from "../src/cli/verbs.js";
 import { type Block, differentiate, linear, symbol, tanh } from "../src/engine/index.js";
 import { loadRecipe } from "../src/train/recipe-load.js";
 
@@ -19,6 +19,8 @@ const pages = [
   ...["docs", "docs/decisions", "bench", "reference", "starter/minilm-l6", "starter/squad"].flatMap((folder) => inFolder(folder, ".md")),
 ];
 const textOf = (file: string): string => readFileSync(file, "utf8");
+
+const verbs = await loadVerbs();
 
 /** A program whose verbs do nothing but note that their command line was understood. */
 function silentProgram(): { program: Command; understood: () => boolean } {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `lectern VERB …`. */
 import { createProgram, runProgram } from "./program.js";
-import { verbs } from "./verbs.js";
+import { loadVerbs } from "./verbs.js";
 
-await runProgram(createProgram(verbs), process.argv.slice(2));
+const words = process.argv.slice(2);
+await runProgram(createProgram(await loadVerbs(words)), words);

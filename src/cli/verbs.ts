@@ -1,23 +1,27 @@
-/** Every verb, in the order that the help shows them. A new verb is one file and one line here. */
-import { registerConvert } from "./convert.js";
-import { registerDoctor } from "./doctor.js";
-import { registerEvaluate } from "./evaluate.js";
-import { registerInspect } from "./inspect.js";
-import { registerParity } from "./parity.js";
+/**
+ * Every verb, in the order that the help shows them. A new verb is one file and one line here. A verb's file is loaded when the verb is
+ * called, and all files for the help: charts, schemas and parquet take longer to load than a question takes to be answered.
+ */
 import type { RegisterVerb } from "./program.js";
-import { registerPull } from "./pull.js";
-import { registerQuickstart } from "./quickstart.js";
-import { registerScore } from "./score.js";
-import { registerTrain } from "./train.js";
 
-export const verbs: readonly RegisterVerb[] = [
-  registerQuickstart,
-  registerTrain,
-  registerEvaluate,
-  registerScore,
-  registerInspect,
-  registerPull,
-  registerConvert,
-  registerDoctor,
-  registerParity,
-];
+const verbs: Readonly<Record<string, () => Promise<RegisterVerb>>> = {
+  quickstart: async () => (await import("./quickstart.js")).registerQuickstart,
+  train: async () => (await import("./train.js")).registerTrain,
+  evaluate: async () => (await import("./evaluate.js")).registerEvaluate,
+  score: async () => (await import("./score.js")).registerScore,
+  inspect: async () => (await import("./inspect.js")).registerInspect,
+  pull: async () => (await import("./pull.js")).registerPull,
+  convert: async () => (await import("./convert.js")).registerConvert,
+  doctor: async () => (await import("./doctor.js")).registerDoctor,
+  parity: async () => (await import("./parity.js")).registerParity,
+};
+
+/**
+ * The verbs that a command line needs: the one it names, or all where it names none, or one that does not exist.
+ * @param words the arguments after the program's name
+ */
+export async function loadVerbs(words: readonly string[] = []): Promise<RegisterVerb[]> {
+  const [word = ""] = words;
+  const needed = Object.hasOwn(verbs, word) ? [verbs[word]] : Object.values(verbs);
+  return Promise.all(needed.map((load) => load()));
+}
