@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForQuestionAnswering, BertConfig, DistilBertConfig, RobertaConfig
+from transformers import AutoModelForQuestionAnswering, BertConfig, DebertaV2Config, DistilBertConfig, RobertaConfig
 
 from reader_case import forward_and_backward, load_inputs, load_model, no_decay_names, train, trainable
 
@@ -26,6 +26,10 @@ BERT_SIZES = dict(vocab_size=80, hidden_size=32, num_hidden_layers=2, num_attent
 BERT = dict(BERT_SIZES, max_position_embeddings=40, pad_token_id=0)
 ROBERTA = dict(BERT_SIZES, max_position_embeddings=42, type_vocab_size=1, layer_norm_eps=1e-5)
 DISTILBERT = dict(vocab_size=80, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=40, pad_token_id=0)
+DEBERTA = dict(
+    BERT_SIZES, max_position_embeddings=64, relative_attention=True, position_biased_input=False, share_att_key=True,
+    norm_rel_ebd="layer_norm", pad_token_id=0,
+)  # fmt: skip
 
 
 @dataclass
@@ -77,6 +81,25 @@ CASES = [
     Case(
         "distilbert-sinusoidal-relu", DistilBertConfig(**dict(DISTILBERT, n_heads=2), sinusoidal_pos_embds=True, activation="relu"), 7, 23,
         [Row(4, 16, 10, 14), Row(3, 4, 5, 6), Row(6, 9, 0, 0), Row(3, 13, 18, 18)],
+    ),
+    # 45 places, distances in rows of their own up to 4, in rows by the logarithm up to 31, in the last row beyond
+    Case(
+        "deberta-v3", DebertaV2Config(**DEBERTA, pos_att_type=["p2c", "c2p"], position_buckets=8, max_relative_positions=32), 8, 45,
+        [Row(6, 36, 20, 23), Row(5, 9, 0, 0), Row(4, 21, 8, IGNORED), Row(7, 30, 30, 30)],
+    ),
+    Case(
+        "deberta-v2-own-layers",
+        DebertaV2Config(
+            **dict(DEBERTA, share_att_key=False, norm_rel_ebd="none", vocab_size=60, position_biased_input=True), pos_att_type=["p2c", "c2p"], max_relative_positions=12,
+            type_vocab_size=2, embedding_size=24,
+        ), 9, 23, [Row(4, 16, 10, 14), Row(3, 4, 5, 6), Row(6, 9, 0, 0)], token_types=2,
+    ),
+    Case(
+        "deberta-v2-convolution",
+        DebertaV2Config(
+            **dict(DEBERTA, vocab_size=60, num_attention_heads=2), pos_att_type=["c2p"], position_buckets=6, conv_kernel_size=3, conv_act="gelu",
+            attention_head_size=16,
+        ), 10, 22, [Row(4, 13, 8, 10), Row(3, 6, 9, 11), Row(2, 9, 0, 0)], left_padding=[1],
     ),
 ]  # fmt: skip
 
@@ -131,6 +154,8 @@ def legacy_config(config):
     if config["model_type"] == "distilbert":
         old = {k: v for k, v in old.items() if k not in ("bos_token_id", "eos_token_id")}
         old["tie_weights_"] = True
+    elif config["model_type"] == "deberta-v2":
+        old["pos_att_type"] = "|".join(config["pos_att_type"])
     else:
         old["position_embedding_type"] = "absolute"
         if config["model_type"] == "bert":

@@ -35,7 +35,7 @@ export const bertConfig = z.object({
 export type BertConfig = z.infer<typeof bertConfig>;
 
 /** Arguments of a schema's refine(): each head has an equal part of the width. */
-export const headsDivideWidth: [check: (config: BertConfig) => boolean, mistake: { path: PropertyKey[]; error: string }] = [
+export const headsDivideWidth: [check: (config: Pick<BertConfig, "hidden_size" | "num_attention_heads">) => boolean, mistake: { path: PropertyKey[]; error: string }] = [
   ({ hidden_size, num_attention_heads }) => hidden_size % num_attention_heads === 0,
   { path: ["num_attention_heads"], error: "must divide hidden_size" },
 ];
@@ -75,7 +75,7 @@ export const bertEmbeddingNames = {
   norm: "embeddings.LayerNorm",
 };
 
-const bertLayerNames = {
+export const bertLayerNames = {
   "attention.query": "attention.self.query",
   "attention.key": "attention.self.key",
   "attention.value": "attention.self.value",

@@ -1,11 +1,12 @@
 /** The architectures there are, by config.json's model_type. A new model is one file and one line here. */
 import { LecternError } from "../errors.js";
 import { bert } from "./bert.js";
+import { debertaV2 } from "./deberta-v2.js";
 import type { DropoutOverrides, Encoder, ModelDefinition } from "./define-model.js";
 import { distilbert } from "./distilbert.js";
 import { roberta } from "./roberta.js";
 
-export const models: readonly ModelDefinition[] = [bert, distilbert, roberta];
+export const models: readonly ModelDefinition[] = [bert, distilbert, roberta, debertaV2];
 
 /** The definition for a config.json. Throws UNKNOWN_MODEL_TYPE with what is supported. */
 export function modelDefinition(config: Readonly<Record<string, unknown>>): ModelDefinition {

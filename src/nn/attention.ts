@@ -32,7 +32,8 @@ export function selfAttention(scope: BlockScope, name: string, x: Value, bias: V
   return dense(scope, `${name}.output`, reshape(transpose(context, [0, 2, 1, 3]), x.shape));
 }
 
-function headWidth(width: Dimension, heads: number): number {
+/** The width of one head. */
+export function headWidth(width: Dimension, heads: number): number {
   if (typeof width !== "number" || width % heads !== 0) throw new Error(`internal: ${heads} heads do not divide a width of ${width}`);
   return width / heads;
 }

@@ -1,9 +1,9 @@
-/** The transformer encoder layer that BERT, DistilBERT and RoBERTa share: attention and feed-forward, each followed by its norm. */
-import type { Block } from "../engine/block/block.js";
-import { add, symbol } from "../engine/index.js";
+/** The transformer encoder layer that BERT, DistilBERT and RoBERTa share: attention and feed-forward, each followed by its norm; what follows attention is DeBERTa's too. */
+import type { Block, BlockScope } from "../engine/block/block.js";
+import { add, symbol, type Value } from "../engine/index.js";
 import { selfAttention } from "./attention.js";
 import { type ActivationName, activations, dense, norm } from "./layers.js";
-import { denseParameters, normParameters } from "./parameters.js";
+import { type Declarations, denseParameters, normParameters } from "./parameters.js";
 
 export interface EncoderLayerOptions {
   readonly width: number;
@@ -20,7 +20,7 @@ export interface EncoderLayerOptions {
 
 /** x [batch, seq, width] and bias [batch, 1, 1, seq] → x [batch, seq, width] */
 export function postNormEncoderLayer(options: EncoderLayerOptions): Block {
-  const { width, heads, intermediate, activation, epsilon, dropout, attentionDropout, deviation } = options;
+  const { width, heads, attentionDropout, deviation } = options;
   const [batch, seq] = [symbol("batch"), symbol("seq")];
   return {
     kind: "encoder layer",
@@ -31,17 +31,29 @@ export function postNormEncoderLayer(options: EncoderLayerOptions): Block {
     },
     parameters: {
       ...["query", "key", "value", "output"].reduce((all, part) => ({ ...all, ...denseParameters(`attention.${part}`, width, width, deviation) }), {}),
-      ...normParameters("attention.norm", width),
-      ...denseParameters("intermediate", width, intermediate, deviation),
-      ...denseParameters("output", intermediate, width, deviation),
-      ...normParameters("norm", width),
+      ...afterAttentionParameters(options),
     },
     build: (scope) => {
       const { x, bias } = scope.inputs;
       const attended = selfAttention(scope, "attention", x, bias, { heads, dropout: attentionDropout });
-      const middle = norm(scope, "attention.norm", add(scope.dropout(attended, dropout), x), epsilon);
-      const grown = dense(scope, "output", activations[activation](dense(scope, "intermediate", middle)));
-      return { x: norm(scope, "norm", add(scope.dropout(grown, dropout), middle), epsilon) };
+      return { x: afterAttention(scope, x, attended, options) };
     },
   };
+}
+
+/** The parameters of what follows attention. */
+export function afterAttentionParameters({ width, intermediate, deviation }: EncoderLayerOptions): Declarations {
+  return {
+    ...normParameters("attention.norm", width),
+    ...denseParameters("intermediate", width, intermediate, deviation),
+    ...denseParameters("output", intermediate, width, deviation),
+    ...normParameters("norm", width),
+  };
+}
+
+/** What follows attention in the layer: the sum with the layer's input x and its norm, then feed-forward, its sum and norm. */
+export function afterAttention(scope: BlockScope, x: Value, attended: Value, { activation, dropout, epsilon }: EncoderLayerOptions): Value {
+  const middle = norm(scope, "attention.norm", add(scope.dropout(attended, dropout), x), epsilon);
+  const grown = dense(scope, "output", activations[activation](dense(scope, "intermediate", middle)));
+  return norm(scope, "norm", add(scope.dropout(grown, dropout), middle), epsilon);
 }

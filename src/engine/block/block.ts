@@ -26,7 +26,7 @@ export interface DropoutSite {
 export interface BlockScope {
   readonly inputs: Readonly<Record<string, Value>>;
   readonly parameters: Readonly<Record<string, Value>>;
-  /** x with elements dropped at `rate` while training, x itself otherwise. The first axis of x is the sample. */
+  /** x with elements dropped at `rate` while training, x itself otherwise. The first axis of x is the sample; where its size is fixed, all samples share x and its mask. */
   dropout(x: Value, rate: number): Value;
   /** The mask alone (0 or 1/(1 − rate)), for ops that apply it themselves; undefined when nothing is dropped. */
   dropoutMask(shape: Shape, rate: number): Value | undefined;

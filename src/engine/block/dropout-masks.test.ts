@@ -157,3 +157,10 @@ test("steps one after the other give every element its share of drops", () => {
 test("a row wider than any is refused, not wrapped", () => {
   expect(() => mask([1, 40_000], 0.1)).toThrow("internal: dropout rows should have at most 32768 elements, got 40000");
 });
+
+test("what all samples share drops the same elements whichever samples there are, and each row others", () => {
+  const shared = mask([8, 256], 0.5, { samples: undefined });
+  expect(mask([8, 256], 0.5, { samples: undefined })).toEqual(shared);
+  expect(mask([8, 256], 0.5, { samples: undefined, place: 6 })).not.toEqual(shared);
+  expect(new Set(Array.from({ length: 8 }, (_, at) => row(shared, at, 256).join())).size).toBe(8);
+});

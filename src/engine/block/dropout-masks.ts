@@ -25,8 +25,8 @@ export interface DropoutKey {
   readonly step: number;
   /** Place in the network: which call, which site of it. */
   readonly place: number;
-  /** For each sample of the micro-batch, what identifies it within the step. */
-  readonly samples: ArrayLike<number>;
+  /** For each sample of the micro-batch, what identifies it within the step; undefined for a mask that all samples share. */
+  readonly samples: ArrayLike<number> | undefined;
 }
 
 /** Fills a bank: 0 with probability `rate`, else 1/(1 − rate), drawn from the seed. */
@@ -47,7 +47,7 @@ function mix(value: number): number {
 
 /**
  * Fills the mask that lies at `at` in `memory`, of `shape` [samples, …, width], from the bank that lies at `bank` in the same memory;
- * both offsets count elements.
+ * both offsets count elements. A mask that all samples of a step share (of parameters, say) has rows in place of the samples.
  */
 export function fillDropoutMask(memory: Float32Array, bank: number, at: number, shape: readonly number[], key: DropoutKey): void {
   const width = shape[shape.length - 1];
@@ -60,7 +60,7 @@ export function fillDropoutMask(memory: Float32Array, bank: number, at: number, 
   common = mix(common + Math.floor(key.step / 0x1_0000_0000));
   common = mix(common ^ Math.imul(key.place, 0x165667b1));
   for (let sample = 0; sample < shape[0]; sample++) {
-    const base = mix(common ^ Math.imul(key.samples[sample] | 0, 0x9e3779b1));
+    const base = mix(common ^ Math.imul(key.samples === undefined ? sample : key.samples[sample] | 0, 0x9e3779b1));
     for (let group = 0; group < groups; group++) {
       const head = mix(base + Math.imul(group + 1, 0x85ebca77));
       for (let row = 0; row < rows; row++) {

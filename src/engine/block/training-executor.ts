@@ -138,7 +138,9 @@ export async function createTrainingExecutor(
     prepared?.graphs.dropouts.forEach(({ type, rate }, site) => {
       const at = offsetOf(maskName(prepared, site)) / bytesPerElement.float32;
       const place = prepared.place * sitesPerCall + site;
-      const key = { seed: options.seed, step: batch.step, place, samples: batch.samples };
+      // A first dimension of fixed size is no batch: what the samples share drops the same elements for all of them, however they are cut.
+      const samples = typeof type.shape[0] === "number" ? undefined : batch.samples;
+      const key = { seed: options.seed, step: batch.step, place, samples };
       fillDropoutMask(elements, rates.indexOf(rate) * bankLength, at, evaluateShape(type.shape, batch.bindings), key);
     });
   const runForward = async (binding: Binding, index: number) => {
