@@ -5,12 +5,16 @@ import { type Command, InvalidArgumentError } from "commander";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
 import { writingError } from "../checkpoint/file-system-errors.js";
 import { resolveModel } from "../checkpoint/hub.js";
-import { loadExamples } from "../data/examples.js";
+import { loadExamples, type QaExample } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { nativeRuntime } from "../engine/index.js";
-import { checkAnswers, evaluateReader } from "../evaluate/reader-evaluation.js";
-import { makeFeatures } from "../tasks/extractive/features.js";
-import { createReaderInference, describeLoading, openReader } from "../tasks/extractive/reader.js";
+import { readBaselineFigures } from "../evaluate/baseline-figures.js";
+import { evaluateModel, type ModelEvaluation } from "../evaluate/evaluate-model.js";
+import { checkAnswers } from "../evaluate/reader-evaluation.js";
+import { exampleResults } from "../evaluate/example-results.js";
+import { writeReport } from "../evaluate/report/write-report.js";
+import { writeEvaluationEvents } from "../train/evaluation-events.js";
+import { LecternError } from "../errors.js";
 import { wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
@@ -19,6 +23,9 @@ interface EvaluateOptions {
   data: string[];
   revision?: string;
   out?: string;
+  report?: string;
+  baseline?: string;
+  compare?: string;
   maxLength: number;
   stride: number;
   batchSize: number;
@@ -40,6 +47,9 @@ export function registerEvaluate(program: Command): void {
     .requiredOption("--data <files...>", "SQuAD JSON, JSON lines or parquet; several are read in sequence")
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
     .option("--out <folder>", "write predictions.json, null_odds.json, nbest_predictions.json and eval_results.json there")
+    .option("--report <folder>", "write a report there: one HTML page, the same as CSV and parquet, and TensorBoard events")
+    .option("--baseline <model>", "for the report: the model as it was before training, measured on the same questions")
+    .option("--compare <model>", "for the report: a second model, set beside the first")
     .option("--max-length <n>", "most tokens of a window", wholeNumber(8), 384)
     .option("--stride <n>", "tokens that two windows share", wholeNumber(0), 128)
     .option("--batch-size <n>", "most windows at once", wholeNumber(1), 16)
@@ -58,33 +68,43 @@ export function registerEvaluate(program: Command): void {
       line: "lectern evaluate --model M --data dev-v2.0.json --version-2-with-negative --out results",
       does: "SQuAD 2.0, predictions kept",
     },
+    {
+      line: "lectern evaluate --model runs/quickstart --data starter/squad/dev.json --report report --baseline starter/minilm-l6",
+      does: "a report to open in a browser",
+    },
   ]);
 }
 
 async function evaluate(options: EvaluateOptions): Promise<void> {
   const output = new Output(options.json ?? false);
+  checkReport(options);
   const runtime = nativeRuntime(options.threads === undefined ? {} : { threads: options.threads });
-  const folder = await resolveModel(options.model, { revision: options.revision });
+  // every model is looked for before the first one works for minutes
+  for (const [name, revision] of [[options.model, options.revision], [options.baseline], [options.compare]]) {
+    if (name !== undefined) await resolveModel(name, { revision });
+  }
   const { examples, report } = await loadExamples(options.data, { limit: options.maxSamples });
   for (const line of dataWarnings(report)) output.note(line);
   const nullThreshold = options.version2WithNegative ? options.threshold : undefined;
   checkAnswers(examples, { nullThreshold });
-  const reader = await openReader(runtime, folder, { seed: options.seed, maskPadding: true });
-  for (const line of describeLoading(folder, reader.loaded)) output.note(line);
-  const { features } = await makeFeatures(examples, reader.tokenizer, {
-    maxLength: Math.min(options.maxLength, reader.encoder.maxLength),
-    stride: options.stride,
-    forTraining: false,
-  });
-  const program = await createReaderInference(runtime, reader);
-  const progress = output.progress();
-  const { metrics, answers } = await evaluateReader(reader, program, examples, features, {
-    batchSize: options.batchSize,
-    nBest: options.nBest,
-    maxAnswerLength: options.maxAnswerLength,
-    nullThreshold,
-    onProgress: (done, total) => progress.show({ type: "evaluating", step: 0, done, total }),
-  }).finally(() => progress.close());
+  const evaluated = async (model: string, revision?: string): Promise<ModelEvaluation> => {
+    const progress = output.progress();
+    return evaluateModel(model, examples, {
+      runtime,
+      revision,
+      maxLength: options.maxLength,
+      stride: options.stride,
+      seed: options.seed,
+      batchSize: options.batchSize,
+      nBest: options.nBest,
+      maxAnswerLength: options.maxAnswerLength,
+      nullThreshold,
+      onNote: (line) => output.note(line),
+      onProgress: (done, total) => progress.show({ type: "evaluating", step: 0, done, total }),
+    }).finally(() => progress.close());
+  };
+  const evaluation = await evaluated(options.model, options.revision);
+  const { metrics, answers } = evaluation;
   const figures: Record<string, number> = Object.fromEntries(
     Object.entries(metrics).map(([name, value]) => [
       ["loss", "runtime", "samples_per_second"].includes(name) ? `eval_${name}` : name,
@@ -103,12 +123,55 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     await write("eval_results.json", figures);
     output.note(`predictions, null odds and figures are in ${out}`);
   }
+  if (options.report !== undefined) {
+    output.note(`the report is ${await reportOn(options.report, examples, evaluation, evaluated, options, nullThreshold)}`);
+  }
   output.result(figures, () => {
     const width = Math.max(...Object.keys(figures).map((name) => name.length));
     return Object.entries(figures)
       .map(([name, value]) => `${name.padEnd(width)}  ${Number.isInteger(value) ? value : value.toFixed(4)}`)
       .join("\n");
   });
+}
+
+function checkReport({ report, baseline, compare }: EvaluateOptions): void {
+  if (report !== undefined || (baseline === undefined && compare === undefined)) return;
+  throw new LecternError("USAGE", {
+    message: `${baseline === undefined ? "--compare" : "--baseline"} is for a report, and none was asked for.`,
+    expected: "--report FOLDER beside it",
+    next: "Add --report report, and open report/report.html.",
+  });
+}
+
+/** Evaluates the models that the report sets beside this one, and writes it; returns the page. */
+async function reportOn(
+  folder: string,
+  examples: readonly QaExample[],
+  evaluation: ModelEvaluation,
+  evaluated: (model: string) => Promise<ModelEvaluation>,
+  options: EvaluateOptions,
+  nullThreshold: number | undefined,
+): Promise<string> {
+  const { baseline, compare } = options;
+  const before =
+    baseline === undefined
+      ? await readBaselineFigures(evaluation.folder)
+      : { source: `${baseline}, measured on these questions`, metrics: (await evaluated(baseline)).metrics };
+  const { page } = await writeReport(folder, {
+    examples,
+    model: evaluation,
+    before,
+    compare: compare === undefined ? undefined : await evaluated(compare),
+    nullThreshold,
+    seed: options.seed,
+    facts: {
+      data: options.data.join(", "),
+      windows: `${options.maxLength} tokens, stride ${options.stride}`,
+      answers: `${options.maxAnswerLength} tokens at most${nullThreshold === undefined ? "" : `, null threshold ${nullThreshold}`}`,
+    },
+  });
+  writeEvaluationEvents(folder, { ...evaluation, results: exampleResults(examples, evaluation.answers, nullThreshold) });
+  return page;
 }
 
 function finiteNumber(text: string): number {

@@ -54,10 +54,11 @@ export async function evaluateReader(
     maxAnswerLength: options.maxAnswerLength,
     nullThreshold: options.nullThreshold,
   });
+  // The predictions have the null threshold applied already: the script's own, made for probabilities, must not hold back others.
   const scores =
     options.nullThreshold === undefined
       ? squad1(examples, answers)
-      : { ...evaluateSquad2(examples, answers.predictions, { noAnswerScores: answers.nullOdds }) };
+      : { ...evaluateSquad2(examples, answers.predictions, { noAnswerScores: answers.nullOdds, threshold: Infinity }) };
   return { metrics: { loss, ...scores, runtime, samples_per_second: features.length / runtime }, answers };
 }
 

@@ -67,11 +67,7 @@ export function evaluateSquad1(examples: readonly QaExample[], predictions: Pred
         next: "Use the metrics of SQuAD 2.0 for data with unanswerable questions.",
       });
     }
-    const scores = bestScores(
-      example.answers.map((answer) => answer.text),
-      prediction,
-      0,
-    );
+    const scores = squad1Scores(example, prediction);
     exact += scores.exact;
     f1 += scores.f1;
   }
@@ -117,6 +113,15 @@ export function evaluateSquad2(examples: readonly QaExample[], predictions: Pred
     Object.assign(metrics, { best_exact: exact.best, best_exact_thresh: exact.threshold, best_f1: f1.best, best_f1_thresh: f1.threshold });
   }
   return metrics;
+}
+
+/** One prediction's scores as the 1.1 script gives them. */
+export function squad1Scores(example: QaExample, prediction: string): AnswerScores {
+  return bestScores(
+    example.answers.map((answer) => answer.text),
+    prediction,
+    0,
+  );
 }
 
 /** One prediction's scores as the 2.0 script gives them, before any threshold. */

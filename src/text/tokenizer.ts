@@ -103,6 +103,11 @@ export class Tokenizer {
     return new Tokenizer(library, await findPairLayout(library), source);
   }
 
+  /** Special tokens around and between the two sequences of a window. */
+  get pairSpecialTokens(): number {
+    return this.#layout.special.flat().length;
+  }
+
   /**
    * The windows of each pair, without padding. Question and special tokens stand in every window of a pair; the context is cut.
    * @throws LecternError TOKENIZER_WINDOW when a window is too short, or a question leaves no room for its context
@@ -111,7 +116,7 @@ export class Tokenizer {
    */
   async encodePairs(pairs: { first: string; second: string }[], options: PairOptions): Promise<Encoding[][]> {
     const { maxLength, stride, maxFirstLength } = options;
-    const specialTokens = this.#layout.special.flat().length;
+    const specialTokens = this.pairSpecialTokens;
     checkWindow(maxLength, stride, specialTokens);
     const tokens = await this.#tokenise(new Set(pairs.flatMap(({ first, second }) => [first, second])));
     return pairs.map((pair) => {

@@ -22,14 +22,21 @@ export interface Piece {
 export function cutIntoPieces(length: number, room: number, stride: number | undefined): Piece[] {
   if (length <= room) return [{ start: 0, end: length }];
   if (stride === undefined) return [{ start: 0, end: room }];
-  // A long question can leave so little room that the stride would lead nowhere: then neighbours share half of it.
-  const step = stride < room ? room - stride : Math.ceil(room / 2);
+  const step = windowStep(room, stride);
   const pieces: Piece[] = [];
   for (let start = 0; ; start += step) {
     const end = Math.min(start + room, length);
     pieces.push({ start, end });
     if (end === length) return pieces;
   }
+}
+
+/**
+ * By how many context tokens a window begins after the one before it. A long question can leave so little room that the stride would lead
+ * nowhere: then neighbours share half of it.
+ */
+export function windowStep(room: number, stride: number): number {
+  return stride < room ? room - stride : Math.ceil(room / 2);
 }
 
 /**

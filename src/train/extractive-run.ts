@@ -23,6 +23,7 @@ import {
   type ReaderOptions,
   saveReader,
 } from "../tasks/extractive/reader.js";
+import { featureLengths } from "../tasks/extractive/token-lengths.js";
 import { type Batch, shuffledBatches } from "./batches.js";
 import { largestShapes, microBatchCutter, samplesPerStep } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
@@ -87,7 +88,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       evaluationSamples: evaluation.report.examples,
       trainedParameters: reader.store.groups.flatMap(({ parameters }) => parameters).reduce((sum, { length }) => sum + length, 0),
     },
-    histograms: { "data/window_tokens": training.features.map(({ length }) => length) },
+    histograms: lengthHistograms(training.features, reader.tokenizer.pairSpecialTokens, recipe.stride),
     describe: () => [
       ...describeLoading(folder, reader.loaded),
       ...data.reports.flatMap(dataWarnings),
@@ -99,6 +100,17 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       optimizer.release();
       gradientNorm.release();
     },
+  };
+}
+
+/** How long the training data are in tokens: what max_length and stride are judged by. */
+function lengthHistograms(features: readonly Feature[], specialTokens: number, stride: number | undefined): Record<string, number[]> {
+  const { question, context, answer } = featureLengths(features, { specialTokens, stride });
+  return {
+    "data/question_tokens": question,
+    "data/context_tokens": context,
+    "data/answer_tokens": answer,
+    "data/window_tokens": features.map(({ length }) => length),
   };
 }
 

@@ -2,7 +2,8 @@
  * How long questions, contexts and answers are in a model's tokens: what max_length, doc_stride and the longest answer are chosen by.
  */
 import type { QaExample } from "../../data/examples.js";
-import { answerTokens, contextTokenOffsets, firstAnswer, type PairTokenizer } from "./features.js";
+import { windowStep } from "../../text/windows.js";
+import { answerTokens, contextTokenOffsets, type Feature, firstAnswer, type PairTokenizer } from "./features.js";
 
 /** Tokens, one number a sample, without cutting anything off. */
 export interface TokenLengths {
@@ -40,4 +41,37 @@ export async function measureTokenLengths(examples: readonly QaExample[], tokeni
     }
   }
   return lengths;
+}
+
+/**
+ * The same of samples that were made into windows, in the order of the samples, without tokenising them again. Questions count as far as the
+ * windows keep them; without a stride contexts do, too; answers that no window holds whole are left out.
+ * @param options.specialTokens of a window
+ * @param options.stride that the windows were made with
+ * @example
+ * const { features } = await makeFeatures(examples, tokenizer, { maxLength: 384, stride: 128, forTraining: true });
+ * const { question } = featureLengths(features, { specialTokens: tokenizer.pairSpecialTokens, stride: 128 });
+ */
+export function featureLengths(features: readonly Feature[], { specialTokens, stride }: { specialTokens: number; stride?: number }): TokenLengths {
+  const lengths: TokenLengths = { question: [], context: [], pair: [], answer: [] };
+  for (let first = 0, next = 0; first < features.length; first = next) {
+    while (next < features.length && features[next].exampleIndex === features[first].exampleIndex) next++;
+    const room = contextTokenCount(features[first]);
+    const question = features[first].length - room - specialTokens;
+    // all windows but the last are full, and each begins one step after the one before
+    const step = stride === undefined ? room : windowStep(room, stride);
+    const context = (next - first - 1) * step + contextTokenCount(features[next - 1]);
+    lengths.question.push(question);
+    lengths.context.push(context);
+    lengths.pair.push(question + context + specialTokens);
+    const whole = features.slice(first, next).find(({ start }) => start > 0);
+    if (whole !== undefined) lengths.answer.push(whole.end - whole.start + 1);
+  }
+  return lengths;
+}
+
+function contextTokenCount({ offsets, length }: Feature): number {
+  let count = 0;
+  for (let token = 0; token < length; token++) if (offsets[2 * token] >= 0) count++;
+  return count;
 }

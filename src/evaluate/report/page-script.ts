@@ -1,0 +1,144 @@
+/**
+ * The page's script: the switch between light and dark, and the list of examples with search, filters and pages. It is kept as text, since it
+ * runs in the reader's browser and not here. It makes elements and text nodes only, never markup from data.
+ */
+export const pageScript = String.raw`"use strict";
+const byId = (id) => document.getElementById(id);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const theme = byId("theme");
+const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
+const nameTheme = () => (theme.textContent = isDark() ? "Light colours" : "Dark colours");
+theme.hidden = false;
+theme.addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; nameTheme(); });
+dark.addEventListener("change", nameTheme);
+nameTheme();
+
+const { contexts, examples, outcomes, names } = JSON.parse(byId("data").textContent);
+const perPage = 10;
+const near = 160;
+const percent = (value) => (100 * value).toFixed(1);
+
+function element(name, properties, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+const text = (name, value, className = "") => element(name, { dir: "auto", className }, value);
+
+/** A context cut at every beginning and end of an answer; what lies far from all of them is left out unless the whole is asked for. */
+function highlighted(example, whole) {
+  const context = contexts[example.context];
+  const spans = [
+    ...example.goldSpans.map((span) => ({ span, kind: "gold", says: "gold answer" })),
+    ...(example.answer.span ? [{ span: example.answer.span, kind: "predicted", says: "predicted" }] : []),
+    ...(example.other?.span ? [{ span: example.other.span, kind: "other", says: "predicted by the other model" }] : []),
+  ];
+  const cuts = new Set([0, context.length]);
+  for (const { span: [start, end] } of spans) for (const cut of whole ? [start, end] : [start, end, start - near, end + near]) cuts.add(Math.min(context.length, Math.max(0, cut)));
+  const shownByDefault = ([from, to]) => spans.length === 0 ? from < 2 * near : spans.some(({ span: [start, end] }) => from < end + near && to > start - near);
+  if (spans.length === 0 && !whole) cuts.add(Math.min(2 * near, context.length));
+  const sorted = [...cuts].sort((a, b) => a - b);
+  const nodes = [];
+  let gap = false;
+  for (let i = 0; i + 1 < sorted.length; i++) {
+    const piece = [sorted[i], sorted[i + 1]];
+    if (!whole && !shownByDefault(piece)) {
+      if (!gap) nodes.push(" … ");
+      gap = true;
+      continue;
+    }
+    gap = false;
+    const over = spans.filter(({ span: [start, end] }) => start <= piece[0] && end >= piece[1]);
+    const words = context.slice(...piece);
+    if (over.length === 0) nodes.push(words);
+    else {
+      const beginning = [...new Set(over.filter(({ span: [start] }) => start === piece[0]).map(({ says }) => says))];
+      const mark = element("mark", { className: [...new Set(over.map(({ kind }) => kind))].join(" ") });
+      if (beginning.length > 0) mark.append(element("span", { className: "vh" }, "[" + beginning.join(", ") + ": "));
+      mark.append(words);
+      if (over.some(({ span: [, end] }) => end === piece[1])) mark.append(element("span", { className: "vh" }, "]"));
+      nodes.push(mark);
+    }
+  }
+  return nodes;
+}
+
+function facts(answer, name) {
+  const line = element("p", { className: "facts" });
+  if (name) line.append(element("strong", {}, name));
+  line.append(
+    element("strong", {}, outcomes[answer.outcome]),
+    element("span", {}, "F1 " + percent(answer.f1)),
+    element("span", {}, "EM " + (answer.exact === 1 ? "yes" : "no")),
+    element("span", {}, "score " + answer.probability.toFixed(3)),
+    element("span", {}, "null odds " + answer.nullOdds.toFixed(2)),
+  );
+  return line;
+}
+
+const orNone = (value) => (value === "" ? element("em", {}, "no answer") : text("span", value));
+
+function card(example) {
+  const context = element("p", { className: "context", dir: "auto" }, ...highlighted(example, false));
+  const button = element("button", { type: "button", className: "plain" }, "Whole context");
+  button.setAttribute("aria-expanded", "false");
+  button.addEventListener("click", () => {
+    const whole = button.getAttribute("aria-expanded") === "false";
+    button.setAttribute("aria-expanded", String(whole));
+    context.replaceChildren(...highlighted(example, whole));
+  });
+  const golds = example.golds.length === 0 ? [orNone("")] : example.golds.flatMap((gold, i) => (i === 0 ? [text("span", gold)] : [" · ", text("span", gold)]));
+  return element("li", {},
+    element("p", { className: "facts" }, element("span", {}, "No. " + example.rank), ...(example.title === undefined ? [] : [text("span", example.title)]), element("span", {}, example.id)),
+    text("h3", example.question),
+    ...(example.other ? [facts(example.answer, names[0] + ":"), facts(example.other, names[1] + ":")] : [facts(example.answer)]),
+    element("dl", { className: "answers" },
+      element("dt", {}, example.golds.length > 1 ? "gold answers" : "gold answer"), element("dd", {}, ...golds),
+      element("dt", {}, example.other ? names[0] : "prediction"), element("dd", {}, orNone(example.answer.text)),
+      ...(example.other ? [element("dt", {}, names[1]), element("dd", {}, orNone(example.other.text))] : [])),
+    context, button);
+}
+
+const orders = {
+  worst: (a, b) => a.rank - b.rank,
+  best: (a, b) => b.rank - a.rank,
+  sure: (a, b) => (1 - b.answer.f1) * b.answer.probability - (1 - a.answer.f1) * a.answer.probability || a.rank - b.rank,
+  apart: (a, b) => Math.abs(b.answer.f1 - b.other.f1) - Math.abs(a.answer.f1 - a.other.f1) || a.rank - b.rank,
+};
+
+const [search, outcome, word, article, order] = ["search", "outcome", "word", "article", "order"].map(byId);
+const haystacks = examples.map((e) => [e.id, e.title ?? "", e.question, e.answer.text, e.other?.text ?? "", ...e.golds, contexts[e.context]].join("\n").toLowerCase());
+let found = examples;
+let page = 0;
+
+function filter() {
+  const wanted = search.value.trim().toLowerCase();
+  found = examples
+    .filter((e, i) => (outcome.value === "" || (outcome.value === "any error" ? e.answer.outcome !== "exact" : e.answer.outcome === outcome.value)) &&
+      (word.value === "" || e.word === word.value) && (article.value === "" || e.title === article.value) && (wanted === "" || haystacks[i].includes(wanted)))
+    .sort(orders[order.value]);
+  page = 0;
+  show();
+}
+
+function show() {
+  const pages = Math.max(1, Math.ceil(found.length / perPage));
+  byId("list").replaceChildren(...found.slice(page * perPage, (page + 1) * perPage).map(card));
+  byId("status").textContent = found.length === 0 ? "No question matches." : found.length + (found.length === 1 ? " question" : " questions") + ", page " + (page + 1) + " of " + pages;
+  for (const [name, off] of [["previous", page === 0], ["next", page >= pages - 1]]) byId(name).disabled = off;
+}
+
+function turn(by) {
+  page += by;
+  show();
+  byId("examples").scrollIntoView();
+  byId("status").focus({ preventScroll: true });
+}
+
+let waiting;
+search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(filter, 150); });
+for (const control of [outcome, word, article, order]) control.addEventListener("change", filter);
+byId("previous").addEventListener("click", () => turn(-1));
+byId("next").addEventListener("click", () => turn(1));
+filter();
+`;
