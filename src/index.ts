@@ -15,6 +15,11 @@ export { type Answer, type Question, QuestionAnswerer } from "./tasks/extractive
 
 export { type DataReport, loadExamples, type LoadOptions, type QaExample } from "./data/examples.js";
 export { shuffled, splitExamples } from "./data/splits.js";
+export { evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from "./evaluate/evaluate-model.js";
+export { readBaselineFigures, type BaselineFigures } from "./evaluate/baseline-figures.js";
+export { type EvaluatedModel, type ReportInput } from "./evaluate/report/report-data.js";
+export { writeReport, type WrittenReport } from "./evaluate/report/write-report.js";
+export { type BootstrapOptions, type BootstrapResult, pairedBootstrap } from "./evaluate/bootstrap.js";
 export { evaluateSquad1, evaluateSquad2, type Predictions, type Squad1Metrics, type Squad2Metrics } from "./evaluate/squad.js";
 
 export { type Encoding, Tokenizer } from "./text/tokenizer.js";

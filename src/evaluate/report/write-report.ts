@@ -3,7 +3,6 @@ import { readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { writeFilesAtomic } from "../../checkpoint/atomic.js";
 import { buildReport, type ReportInput } from "./report-data.js";
-import { tableFiles, writeTable } from "./table-files.js";
 import { reportTables } from "./tables.js";
 
 export interface WrittenReport {
@@ -29,7 +28,8 @@ const tableNames = ["examples", "metrics", "summary", "outcomes", "breakdowns", 
 export async function writeReport(folder: string, input: ReportInput): Promise<WrittenReport> {
   const report = buildReport(input);
   const tables = reportTables(report);
-  const { reportPage } = await import("./page.js"); // ECharts takes a third of a second to load: only a report pays for it
+  // charts and parquet take a third of a second to load: only a report pays for them
+  const [{ reportPage }, { tableFiles, writeTable }] = await Promise.all([import("./page.js"), import("./table-files.js")]);
   const files = [pageName, ...tables.flatMap((table) => Object.values(tableFiles(table)))];
   await writeFilesAtomic(
     folder,
