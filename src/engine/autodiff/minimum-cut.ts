@@ -1,6 +1,6 @@
 /** Minimum cut of a flow network by shortest augmenting paths (Edmonds & Karp 1972); the networks here have some hundred vertices. */
 
-/** The vertices on the source's side of a smallest cut between `source` and `sink`. */
+/** The vertices on the source's side of a smallest cut between `source` and `sink`: where several are equally small, the one nearest the sink. */
 export function minimumCut(
   vertexCount: number,
   edges: readonly (readonly [from: number, to: number, capacity: number])[],
@@ -30,7 +30,7 @@ export function minimumCut(
         }
       }
     }
-    if (!arrivedBy.has(sink)) return new Set(arrivedBy.keys());
+    if (!arrivedBy.has(sink)) break;
     const path: number[] = [];
     for (let vertex = sink; vertex !== source; vertex = head[path[path.length - 1] ^ 1]) path.push(arrivedBy.get(vertex)!);
     const flow = Math.min(...path.map((edge) => residual[edge]));
@@ -40,4 +40,8 @@ export function minimumCut(
       residual[edge ^ 1] += flow;
     }
   }
+  // What cannot reach the sink any more.
+  const reaching = new Set([sink]);
+  for (const vertex of reaching) for (const edge of outgoing[vertex]) if (residual[edge ^ 1] > 0) reaching.add(head[edge]);
+  return new Set([...outgoing.keys()].filter((vertex) => !reaching.has(vertex)));
 }

@@ -71,12 +71,14 @@ describe("the pair of graphs", () => {
       input parameter weight: float32[4, 4]
       input parameter bias: float32[4]
       input mask 0: float32[batch, seq, 4]
-      %0: float32[batch, seq, 4] = Linear(x, parameter weight, parameter bias)
-      %1: float32[batch, seq, 4] = Tanh(%0)
-      %2: float32[batch, seq, 4] = Mul(%1, mask 0)
-      %3: float32[batch, seq, 4] = Add(x, %2)
-      output output y = %3
-      output residual 0 = %1
+      %0: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
+      %1: float32[batch*seq, 4] = Linear(%0, parameter weight, parameter bias)
+      %2: float32[batch, seq, 4] = Reshape(%1) {shape=[batch, seq, 4]}
+      %3: float32[batch, seq, 4] = Tanh(%2)
+      %4: float32[batch, seq, 4] = Mul(%3, mask 0)
+      %5: float32[batch, seq, 4] = Add(x, %4)
+      output output y = %5
+      output residual 0 = %3
       ---
       input x: float32[batch, seq, 4]
       input parameter weight: float32[4, 4]
@@ -116,37 +118,40 @@ describe("the pair of graphs", () => {
       input parameter weight: float32[4, 4]
       input parameter bias: float32[4]
       input mask 0: float32[batch, seq, 4]
-      %0: float32[batch, seq, 4] = Linear(x, parameter weight, parameter bias)
-      %1: float32[batch, seq, 4] = Tanh(%0)
-      %2: float32[batch, seq, 4] = Mul(%1, mask 0)
-      %3: float32[batch, seq, 4] = Add(x, %2)
-      output output y = %3
-      output residual 0 = %0
+      %0: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
+      %1: float32[batch*seq, 4] = Linear(%0, parameter weight, parameter bias)
+      %2: float32[batch, seq, 4] = Reshape(%1) {shape=[batch, seq, 4]}
+      %3: float32[batch, seq, 4] = Tanh(%2)
+      %4: float32[batch, seq, 4] = Mul(%3, mask 0)
+      %5: float32[batch, seq, 4] = Add(x, %4)
+      output output y = %5
+      output residual 0 = %1
       ---
       input x: float32[batch, seq, 4]
       input parameter weight: float32[4, 4]
       input mask 0: float32[batch, seq, 4]
-      input residual 0: float32[batch, seq, 4]
+      input residual 0: float32[batch*seq, 4]
       input d y: float32[batch, seq, 4]
       input total 1: float32[4, 4]
       input total 2: float32[4]
       %0: float32[batch, seq, 4] = Mul(d y, mask 0)
       %1: float32[] = Constant() {dtype=float32, shape=[], data=[1]}
-      %2: float32[batch, seq, 4] = Tanh(residual 0)
-      %3: float32[batch, seq, 4] = Mul(%2, %2)
-      %4: float32[batch, seq, 4] = Sub(%1, %3)
-      %5: float32[batch, seq, 4] = Mul(%0, %4)
-      %6: float32[batch*seq, 4] = Reshape(%5) {shape=[batch*seq, 4]}
-      %7: float32[batch*seq, 4] = MatMul(%6, parameter weight) {transposeA=false, transposeB=false, scale=1}
-      %8: float32[batch, seq, 4] = Reshape(%7) {shape=[batch, seq, 4]}
-      %9: float32[batch, seq, 4] = Add(d y, %8)
-      %10: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
-      %11: float32[4, 4] = AccumulatingMatMul(total 1, %6, %10) {transposeA=true, transposeB=false, scale=1}
-      %12: float32[4] = ReduceSum(%6) {axes=[0], keepDimensions=false}
-      %13: float32[4] = Add(total 2, %12)
-      output gradient 0 = %9
-      output gradient 1 = %11
-      output gradient 2 = %13"
+      %2: float32[batch, seq, 4] = Reshape(residual 0) {shape=[batch, seq, 4]}
+      %3: float32[batch, seq, 4] = Tanh(%2)
+      %4: float32[batch, seq, 4] = Mul(%3, %3)
+      %5: float32[batch, seq, 4] = Sub(%1, %4)
+      %6: float32[batch, seq, 4] = Mul(%0, %5)
+      %7: float32[batch*seq, 4] = Reshape(%6) {shape=[batch*seq, 4]}
+      %8: float32[batch*seq, 4] = MatMul(%7, parameter weight) {transposeA=false, transposeB=false, scale=1}
+      %9: float32[batch, seq, 4] = Reshape(%8) {shape=[batch, seq, 4]}
+      %10: float32[batch, seq, 4] = Add(d y, %9)
+      %11: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
+      %12: float32[4, 4] = AccumulatingMatMul(total 1, %7, %11) {transposeA=true, transposeB=false, scale=1}
+      %13: float32[4] = ReduceSum(%7) {axes=[0], keepDimensions=false}
+      %14: float32[4] = Add(total 2, %13)
+      output gradient 0 = %10
+      output gradient 1 = %12
+      output gradient 2 = %14"
     `);
   });
 
@@ -164,22 +169,23 @@ describe("the pair of graphs", () => {
       input total 2: float32[4]
       %0: float32[batch, seq, 4] = Mul(d y, mask 0)
       %1: float32[] = Constant() {dtype=float32, shape=[], data=[1]}
-      %2: float32[batch, seq, 4] = Linear(x, parameter weight, parameter bias)
-      %3: float32[batch, seq, 4] = Tanh(%2)
-      %4: float32[batch, seq, 4] = Mul(%3, %3)
-      %5: float32[batch, seq, 4] = Sub(%1, %4)
-      %6: float32[batch, seq, 4] = Mul(%0, %5)
-      %7: float32[batch*seq, 4] = Reshape(%6) {shape=[batch*seq, 4]}
-      %8: float32[batch*seq, 4] = MatMul(%7, parameter weight) {transposeA=false, transposeB=false, scale=1}
-      %9: float32[batch, seq, 4] = Reshape(%8) {shape=[batch, seq, 4]}
-      %10: float32[batch, seq, 4] = Add(d y, %9)
-      %11: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
-      %12: float32[4, 4] = AccumulatingMatMul(total 1, %7, %11) {transposeA=true, transposeB=false, scale=1}
-      %13: float32[4] = ReduceSum(%7) {axes=[0], keepDimensions=false}
-      %14: float32[4] = Add(total 2, %13)
-      output gradient 0 = %10
-      output gradient 1 = %12
-      output gradient 2 = %14"
+      %2: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
+      %3: float32[batch*seq, 4] = Linear(%2, parameter weight, parameter bias)
+      %4: float32[batch, seq, 4] = Reshape(%3) {shape=[batch, seq, 4]}
+      %5: float32[batch, seq, 4] = Tanh(%4)
+      %6: float32[batch, seq, 4] = Mul(%5, %5)
+      %7: float32[batch, seq, 4] = Sub(%1, %6)
+      %8: float32[batch, seq, 4] = Mul(%0, %7)
+      %9: float32[batch*seq, 4] = Reshape(%8) {shape=[batch*seq, 4]}
+      %10: float32[batch*seq, 4] = MatMul(%9, parameter weight) {transposeA=false, transposeB=false, scale=1}
+      %11: float32[batch, seq, 4] = Reshape(%10) {shape=[batch, seq, 4]}
+      %12: float32[batch, seq, 4] = Add(d y, %11)
+      %13: float32[4, 4] = AccumulatingMatMul(total 1, %9, %2) {transposeA=true, transposeB=false, scale=1}
+      %14: float32[4] = ReduceSum(%9) {axes=[0], keepDimensions=false}
+      %15: float32[4] = Add(total 2, %14)
+      output gradient 0 = %12
+      output gradient 1 = %13
+      output gradient 2 = %15"
     `);
   });
 

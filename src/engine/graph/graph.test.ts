@@ -28,16 +28,18 @@ test("a graph prints a line for each node, with types and attributes", () => {
     input weight: float32[6, 4]
     input gain: float32[6]
     input ids: int64[seq]
-    %0: float32[batch, seq, 6] = Linear(x, weight)
-    %1: float32[batch, seq, 6] = Gelu(%0)
-    %2: float32[batch, seq, 6], %3: float32[batch, seq, 1], %4: float32[batch, seq, 1] = LayerNormalization(%1, gain, gain) {epsilon=0.00001}
-    %5: float32[batch*seq, 6] = Reshape(%2) {shape=[batch*seq, 6]}
-    %6: float32[] = Constant() {dtype=float32, shape=[], data=[0.5]}
-    %7: float32[batch*seq, 6] = Mul(%5, %6)
-    %8: float32[batch*seq, 6] = Softmax(%7)
-    %9: float32[seq, 4] = Gather(weight, ids) {axis=0}
-    output probabilities = %8
-    output picked = %9"
+    %0: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
+    %1: float32[batch*seq, 6] = Linear(%0, weight)
+    %2: float32[batch, seq, 6] = Reshape(%1) {shape=[batch, seq, 6]}
+    %3: float32[batch, seq, 6] = Gelu(%2)
+    %4: float32[batch, seq, 6], %5: float32[batch, seq, 1], %6: float32[batch, seq, 1] = LayerNormalization(%3, gain, gain) {epsilon=0.00001}
+    %7: float32[batch*seq, 6] = Reshape(%4) {shape=[batch*seq, 6]}
+    %8: float32[] = Constant() {dtype=float32, shape=[], data=[0.5]}
+    %9: float32[batch*seq, 6] = Mul(%7, %8)
+    %10: float32[batch*seq, 6] = Softmax(%9)
+    %11: float32[seq, 4] = Gather(weight, ids) {axis=0}
+    output probabilities = %10
+    output picked = %11"
   `);
 });
 
@@ -63,7 +65,7 @@ test("a mistake in a layer is reported with the layer, the op and its inputs", (
   const build = () => withScope("encoder", () => withScope("layer.3", () => linear(x, input("weight", "float32", [6, 5]))));
   expect(build).toThrowErrorMatchingInlineSnapshot(`
     [ShapeError: the input's last dimension and the weight's should be equal, got 4 and 5
-      op: Linear(x: float32[batch, seq, 4], weight: float32[6, 5])
+      op: Linear(Reshape: float32[batch*seq, 4], weight: float32[6, 5])
       in: encoder.layer.3]
   `);
 });

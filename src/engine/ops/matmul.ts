@@ -1,7 +1,7 @@
 /** Matrix products: batched with either side transposed and a scale, and the linear layer in Hugging Face's weight layout. */
 import { type Dimension, elementCount, printShape } from "../graph/dimension.js";
 import type { Value } from "../graph/value.js";
-import { broadcastShapes, defineOp, requireSame, ShapeError } from "./define-op.js";
+import { broadcastShapes, defineOp, requireRank, requireSame, ShapeError } from "./define-op.js";
 import { sum } from "./reduction.js";
 import { reshape } from "./shape.js";
 
@@ -72,39 +72,36 @@ export function matmul(a: Value, b: Value, options: Partial<MatMulAttributes> = 
 export const Linear = defineOp({
   name: "Linear",
   infer: ([x, weight, bias]) => {
-    if (weight.rank !== 2) throw new ShapeError(`the weight should be [out, in], got ${printShape(weight.shape)}`);
-    requireSame(x.shape[x.rank - 1], weight.shape[1], "the input's last dimension and the weight's");
+    requireRank(x, 2, "the input");
+    requireRank(weight, 2, "the weight");
+    requireSame(x.shape[1], weight.shape[1], "the input's last dimension and the weight's");
     if (bias !== undefined) requireSame(bias.shape[0], weight.shape[0], "the bias and the weight's first dimension");
-    return [{ dtype: x.dtype, shape: [...x.shape.slice(0, -1), weight.shape[0]] }];
+    return [{ dtype: x.dtype, shape: [x.shape[0], weight.shape[0]] }];
   },
   // y = x·Wᵀ + b: dx = dy·W, dW = dyᵀ·x, db = Σ dy
-  vjp: ({ dy, inputs: [x, weight, bias], needed }) => {
-    const rows = flattenRows(dy);
-    return [
-      needed[0] ? reshape(matmul(rows, weight), x.shape) : undefined,
-      needed[1] ? matmul(rows, flattenRows(x), { transposeA: true }) : undefined,
-      ...(bias !== undefined && needed[2] ? [sum(rows, [0])] : []),
-    ];
-  },
+  vjp: ({ dy, inputs: [x, weight, bias], needed }) => [
+    needed[0] ? matmul(dy, weight) : undefined,
+    needed[1] ? matmul(dy, x, { transposeA: true }) : undefined,
+    ...(bias !== undefined && needed[2] ? [sum(dy, [0])] : []),
+  ],
   cost: "heavy",
-  lower: (emit, [x, weight, bias], { inputs, outputs }) => {
-    const rows = elementCount(inputs[0].shape.slice(0, -1));
-    const flat = emit.reshape(x, inputs[0].shape, [rows, inputs[1].shape[1]]);
-    const product = emit.node("Gemm", bias === undefined ? [flat, weight] : [flat, weight, bias], { attributes: { transB: 1 } });
-    return [emit.reshape(product, [rows, inputs[1].shape[0]], outputs[0].shape)];
-  },
+  lower: (emit, inputs) => [emit.node("Gemm", inputs, { attributes: { transB: 1 } })],
   sample: (random) => [
-    { inputs: [random.normal([2, 3, 4]), random.normal([5, 4]), random.normal([5])] },
+    { inputs: [random.normal([6, 4]), random.normal([5, 4]), random.normal([5])] },
     { inputs: [random.normal([3, 4]), random.normal([2, 4])] },
     { inputs: [random.normal([1, 1]), random.normal([1, 1]), random.normal([1])] },
     { inputs: [random.normal([0, 3]), random.normal([2, 3]), random.normal([2])] },
-    { inputs: [random.normal([2, 0, 3]), random.normal([2, 3])] },
   ],
 });
 
-/** x·Wᵀ + b: x [..., in], weight [out, in], bias [out] → [..., out]. */
+/**
+ * x·Wᵀ + b: x [..., in], weight [out, in], bias [out] → [..., out]. The op itself is of matrices and the reshapes around it stand in the
+ * graph: what a block keeps for its backward pass is then the matrix, which the product writes in place, and not a reshaped copy of it.
+ */
 export function linear(x: Value, weight: Value, bias?: Value): Value {
-  return Linear.apply(bias === undefined ? [x, weight] : [x, weight, bias])[0];
+  const rows = flattenRows(x);
+  const [product] = Linear.apply(bias === undefined ? [rows, weight] : [rows, weight, bias]);
+  return x.rank === 2 ? product : reshape(product, [...x.shape.slice(0, -1), weight.shape[0]]);
 }
 
 /** [..., width] → [rows, width] */

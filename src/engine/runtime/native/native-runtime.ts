@@ -107,6 +107,8 @@ class NativeProgram implements Program {
       // The global setting reaches only the pool's own threads. This one reaches the thread that makes the first session and those it
       // starts afterwards, which hand runs over and compute their share: without it results depend on which thread took which part.
       api.check(api.AddSessionConfigEntry(sessionOptions, "session.set_denormal_as_zero", "1"));
+      // On the CPU the fused kernel is slower than the two it stands for: its loop over a row is not vectorised.
+      api.check(api.AddSessionConfigEntry(sessionOptions, "optimization.disable_specified_optimizers", "SkipLayerNormFusion"));
       if (options.profilePrefix !== undefined) api.check(api.EnableProfiling(sessionOptions, options.profilePrefix));
       const model = writeOnnx(graph, { fused: options.fused });
       this.session = api.make("CreateSessionFromArray", env, model, model.length, sessionOptions);
