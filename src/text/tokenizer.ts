@@ -8,7 +8,7 @@ import { Tokenizer as RustTokenizer, type Encoding as RustEncoding } from "token
 import { LecternError } from "../errors.js";
 import { codeUnitPositions } from "./code-points.js";
 import { readTokenizerFiles, tokenizerCorrupt, type TokenizerFiles } from "./tokenizer-files.js";
-import { checkWindow, cutIntoPieces, questionTooLong } from "./windows.js";
+import { checkWindow, cutIntoPieces, questionTooLong, tooManyTokens } from "./windows.js";
 
 /** One window: the tokens that go through a model together. */
 export interface Encoding {
@@ -27,6 +27,8 @@ export interface PairOptions {
   stride?: number;
   /** Tokens of the first sequence that are kept. Undefined: all, and one that leaves no room is an error. */
   maxFirstLength?: number;
+  /** Tokens of all windows of all pairs together. Undefined: no limit. */
+  maxTokens?: number;
 }
 
 interface Tokens {
@@ -110,22 +112,27 @@ export class Tokenizer {
 
   /**
    * The windows of each pair, without padding. Question and special tokens stand in every window of a pair; the context is cut.
-   * @throws LecternError TOKENIZER_WINDOW when a window is too short, or a question leaves no room for its context
+   * @throws LecternError TOKENIZER_WINDOW when a window is too short, or a question leaves no room for its context; TOO_MANY_TOKENS
    * @example
    * const [windows] = await tokenizer.encodePairs([{ first: question, second: context }], { maxLength: 384, stride: 128 });
    */
   async encodePairs(pairs: { first: string; second: string }[], options: PairOptions): Promise<Encoding[][]> {
-    const { maxLength, stride, maxFirstLength } = options;
+    const { maxLength, stride, maxFirstLength, maxTokens = Infinity } = options;
     const specialTokens = this.pairSpecialTokens;
     checkWindow(maxLength, stride, specialTokens);
     const tokens = await this.#tokenise(new Set(pairs.flatMap(({ first, second }) => [first, second])));
-    return pairs.map((pair) => {
+    let total = 0;
+    const cut = pairs.map((pair) => {
       const first = shortened(tokens.get(pair.first)!, { start: 0, end: maxFirstLength ?? Infinity });
       const second = tokens.get(pair.second)!;
       const room = maxLength - specialTokens - first.ids.length;
       if (room < Math.min(1, second.ids.length)) throw questionTooLong(pair.first, first.ids.length, maxLength, specialTokens);
-      return cutIntoPieces(second.ids.length, room, stride).map((piece) => assemble(this.#layout, first, shortened(second, piece)));
+      const pieces = cutIntoPieces(second.ids.length, room, stride);
+      for (const { start, end } of pieces) total += specialTokens + first.ids.length + end - start;
+      return { first, second, pieces };
     });
+    if (total > maxTokens) throw tooManyTokens(total, maxTokens); // before the windows themselves take up memory
+    return cut.map(({ first, second, pieces }) => pieces.map((piece) => assemble(this.#layout, first, shortened(second, piece))));
   }
 
   /** The tokens of one text, with the special tokens that the model wants around it unless told not to. */

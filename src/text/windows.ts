@@ -74,3 +74,13 @@ export function questionTooLong(question: string, tokens: number, maxLength: num
     next: "Raise max_length, shorten the question, or let questions be cut (max_question_length).",
   });
 }
+
+/** The error for texts whose windows are more than may be. */
+export function tooManyTokens(tokens: number, limit: number): LecternError {
+  return new LecternError("TOO_MANY_TOKENS", {
+    message: "The contexts make too many windows.",
+    expected: `at most ${limit} tokens in all windows together`,
+    received: `${tokens} tokens`,
+    next: "Shorten the context, or lower doc_stride so that windows overlap less.",
+  });
+}

@@ -33,6 +33,8 @@ export interface FeatureOptions {
   stride?: number;
   /** Tokens of a question that are kept. Default: half of maxLength. */
   maxQuestionLength?: number;
+  /** Tokens of all windows of the examples that are tokenised at once. Undefined: no limit. */
+  maxTokens?: number;
   /** Leaves out examples whose answers were not found in their context, and refuses data from which nothing can be learnt. */
   forTraining: boolean;
 }
@@ -74,7 +76,7 @@ export async function makeFeatures(
   tokenizer: PairTokenizer,
   options: FeatureOptions,
 ): Promise<{ features: Feature[]; report: FeatureReport }> {
-  const { maxLength, stride, maxQuestionLength = Math.floor(maxLength / 2), forTraining } = options;
+  const { maxLength, stride, maxQuestionLength = Math.floor(maxLength / 2), maxTokens, forTraining } = options;
   const features: Feature[] = [];
   const report: FeatureReport = {
     examples: 0,
@@ -96,7 +98,7 @@ export async function makeFeatures(
   for (let from = 0; from < used.length; from += examplesAtOnce) {
     const indices = used.slice(from, from + examplesAtOnce);
     const pairs = indices.map((index) => ({ first: examples[index].question.trim(), second: examples[index].context }));
-    const encodings = await tokenizer.encodePairs(pairs, { maxLength, stride, maxFirstLength: maxQuestionLength });
+    const encodings = await tokenizer.encodePairs(pairs, { maxLength, stride, maxFirstLength: maxQuestionLength, maxTokens });
     for (const [i, windows] of encodings.entries()) {
       const example = examples[indices[i]];
       const made = windows.map((window) => makeFeature(window, example, indices[i]));

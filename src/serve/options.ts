@@ -1,0 +1,61 @@
+/** What a server can be told, and what it does when it is told nothing. */
+export interface ServerOptions {
+  /** Models by the names that requests call them by: folders, or names on the Hugging Face Hub. The first answers requests that name none. */
+  readonly models: Readonly<Record<string, string>>;
+  /** Default 127.0.0.1: this machine only. */
+  readonly host?: string;
+  /** Default 8080; 0 takes a free one. */
+  readonly port?: number;
+  /** File of hashed API keys, as `lectern serve --create-api-key` writes it. Without it everyone who reaches the server may ask. */
+  readonly apiKeys?: string;
+  /** Threads that compute, a model. Default: one a core. */
+  readonly threads?: number;
+  /** Bytes that the processes of all models may take together; the least recently used is unloaded for another. Default: no ceiling. */
+  readonly maxMemory?: number;
+  /** Tokens that run together. */
+  readonly batchTokens?: number;
+  /** Requests of a model that may wait or run; further ones are answered 429. */
+  readonly maxQueue?: number;
+  /** Characters of all of them together; a request that comes to an empty queue is taken whatever its size. */
+  readonly maxQueueCharacters?: number;
+  /** Milliseconds within which a request is answered, else 504. */
+  readonly timeout?: number;
+  /** Milliseconds that running requests are given when the server is closed. */
+  readonly shutdownTimeout?: number;
+  readonly maxBodyBytes?: number;
+  readonly maxQuestionCharacters?: number;
+  /** Characters of all contexts of a request, one that several questions share counted for each. */
+  readonly maxContextCharacters?: number;
+  readonly maxQuestions?: number;
+  /** Tokens of all windows of a request, so that no overlap of windows turns a small request into hours of work. */
+  readonly maxRequestTokens?: number;
+  /** Where the structured log goes. Default: nowhere. */
+  readonly log?: { readonly level?: LogLevel; readonly stream?: { write(line: string): void } };
+  /** Put questions, contexts and answers into the log. */
+  readonly logContent?: boolean;
+}
+
+export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export const serverDefaults = {
+  host: "127.0.0.1",
+  port: 8080,
+  batchTokens: 2048,
+  maxQueue: 128,
+  maxQueueCharacters: 1_000_000,
+  timeout: 60_000,
+  shutdownTimeout: 30_000,
+  maxBodyBytes: 2 * 2 ** 20,
+  maxQuestionCharacters: 2_000,
+  maxContextCharacters: 500_000,
+  maxQuestions: 128,
+  maxRequestTokens: 400_000,
+} as const;
+
+export type ResolvedOptions = Required<Pick<ServerOptions, "models" | keyof typeof serverDefaults>> & ServerOptions;
+
+export function resolveOptions(options: ServerOptions): ResolvedOptions {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as ServerOptions;
+  return { ...serverDefaults, ...given };
+}

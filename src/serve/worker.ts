@@ -1,0 +1,86 @@
+/**
+ * The inference process: loads one model, tokenises requests, runs the windows it is told to, and answers a request when its last window has
+ * run. Started by inference-process.ts with the model's folder and the number of threads; it ends when the server goes away.
+ */
+import { nativeRuntime } from "../engine/index.js";
+import { LecternError } from "../errors.js";
+import type { SpanLogits } from "../tasks/extractive/decode.js";
+import { inferSpans } from "../tasks/extractive/infer.js";
+import { createReaderInference, openReader } from "../tasks/extractive/reader.js";
+import type { BatchPart, FromProcess, Reading, SentError, ToProcess } from "./messages.js";
+import { type PreparedQuestions, prepareQuestions } from "./reading.js";
+
+const [folder, threads] = process.argv.slice(2);
+const send = (message: FromProcess): void => void process.send!(message, () => {});
+process.on("disconnect", () => process.exit());
+// Ctrl-C in a terminal reaches every process of the group: the server decides when this one ends.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
+try {
+  const { prepare, run, forget } = await openWorker();
+  process.on("message", (message: ToProcess) => {
+    if (message.type === "prepare") void prepare(message.id, message.reading, message.maxTokens);
+    else if (message.type === "run") void run(message.windows);
+    else forget(message.id);
+  });
+  send({ type: "loaded", residentBytes: process.memoryUsage.rss() });
+} catch (error) {
+  process.send!({ type: "notLoaded", error: asSent(error) } satisfies FromProcess, () => process.exit(1));
+}
+
+async function openWorker() {
+  const runtime = nativeRuntime({ threads: threads === "" ? undefined : Number(threads) });
+  const reader = await openReader(runtime, folder, { seed: 0, maskPadding: true });
+  const program = await createReaderInference(runtime, reader);
+  /** Requests that are being tokenised. */
+  const preparing = new Set<number>();
+  /** Requests whose windows wait or run, with the logits that there are. */
+  const held = new Map<number, { prepared: PreparedQuestions; logits: SpanLogits[] }>();
+
+  return {
+    prepare: async (id: number, { questions, options }: Reading, maxTokens: number): Promise<void> => {
+      preparing.add(id);
+      try {
+        const prepared = await prepareQuestions(reader, questions, options, maxTokens);
+        if (preparing.has(id)) held.set(id, { prepared, logits: [] }); // else forgotten meanwhile
+        send({ type: "prepared", id, lengths: prepared.features.map(({ length }) => length) });
+      } catch (error) {
+        send({ type: "refused", id, error: asSent(error) });
+      } finally {
+        preparing.delete(id);
+      }
+    },
+
+    run: async (parts: readonly BatchPart[]): Promise<void> => {
+      try {
+        const present = parts.filter(({ id }) => held.has(id));
+        const features = present.flatMap(({ id, from, to }) => held.get(id)!.prepared.features.slice(from, to));
+        const { logits } = await inferSpans(reader, program, features, { batchSize: Math.max(features.length, 1) });
+        let at = 0;
+        const answered = present.flatMap(({ id, from, to }) => {
+          const own = logits.slice(at, (at += to - from));
+          const one = held.get(id);
+          if (one === undefined) return []; // forgotten while it ran
+          one.logits.push(...own);
+          if (one.logits.length < one.prepared.features.length) return [];
+          held.delete(id);
+          return [{ id, answers: one.prepared.answers(one.logits) }];
+        });
+        send({ type: "ran", answered, residentBytes: process.memoryUsage.rss() });
+      } catch (error) {
+        send({ type: "failed", error: asSent(error) });
+      }
+    },
+
+    forget: (id: number): void => {
+      preparing.delete(id);
+      held.delete(id);
+    },
+  };
+}
+
+function asSent(error: unknown): SentError {
+  if (error instanceof LecternError) return { message: error.message, code: error.code, detail: error.detail };
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { message, stack };
+}
