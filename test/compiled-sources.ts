@@ -27,7 +27,7 @@ const keptFor = 3_600_000;
 
 let made: string | undefined;
 
-/** A folder like the project's root, with src/ and test/ in JavaScript. */
+/** A folder like the project's root, with src/ and test/ in JavaScript, and the files of pages beside them. */
 export function compiledSources(): string {
   return (made ??= find());
 }
@@ -35,7 +35,7 @@ export function compiledSources(): string {
 function find(): string {
   const files = ["src", "test"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => /(?<!\.(test|full))\.ts$/.test(name))
+      .filter((name) => /(?<!\.(test|full))\.(ts|html|css|svg)$/.test(name))
       .map((name) => join(folder, name)),
   );
   const state = createHash("sha256");
@@ -51,7 +51,11 @@ function find(): string {
 function make(folder: string, files: readonly string[]): void {
   const { transpileModule, ModuleKind, ScriptTarget } = createRequire(import.meta.url)("typescript") as typeof TypeScript;
   const temporary = `${folder}.${process.pid}`;
-  for (const file of files) {
+  for (const file of files.filter((name) => !name.endsWith(".ts"))) {
+    mkdirSync(dirname(join(temporary, file)), { recursive: true });
+    copyFileSync(join(root, file), join(temporary, file));
+  }
+  for (const file of files.filter((name) => name.endsWith(".ts"))) {
     const { outputText } = transpileModule(readFileSync(join(root, file), "utf8"), {
       compilerOptions: { module: ModuleKind.ESNext, target: ScriptTarget.ES2022, verbatimModuleSyntax: true },
     });

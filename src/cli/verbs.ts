@@ -13,6 +13,7 @@ const verbs: Readonly<Record<string, () => Promise<RegisterVerb>>> = {
   pull: async () => (await import("./pull.js")).registerPull,
   convert: async () => (await import("./convert.js")).registerConvert,
   doctor: async () => (await import("./doctor.js")).registerDoctor,
+  serve: async () => (await import("./serve.js")).registerServe,
   parity: async () => (await import("./parity.js")).registerParity,
 };
 

@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, type RawServerDefault } from "fastify";
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController, type RawServerDefault } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ApiKeys } from "./api-keys.js";
@@ -38,7 +38,7 @@ export function createApp(options: ResolvedOptions, keys: ApiKeys | undefined): 
     bodyLimit: options.maxBodyBytes,
     requestTimeout: timeToArrive,
     genReqId: () => randomUUID(),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }), // the hook below logs
     logger: log === undefined ? false : { level: log.level ?? "info", stream: log.stream ?? process.stdout, base: null },
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => void sendError(error, request as FastifyRequest, reply),

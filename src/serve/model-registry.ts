@@ -22,7 +22,8 @@ export class ModelRegistry {
   private readonly byName: ReadonlyMap<string, ModelService>;
   /** Those that wait for memory, the first to ask first. */
   private waiting: ModelService[] = [];
-  private isMakingRoom = false;
+  /** A model is on its way into memory in place of another. */
+  isMakingRoom = false;
   private isClosed = false;
 
   /**

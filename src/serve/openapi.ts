@@ -4,6 +4,8 @@ import swaggerUi from "@fastify/swagger-ui";
 import { createJsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
 import type { App } from "./app.js";
 
+type Document = ReturnType<typeof jsonSchemaTransformObject>;
+
 /** Must be registered before the routes that it describes. */
 export async function registerOpenApi(app: App, version: string, withKeys: boolean): Promise<void> {
   await app.register(swagger, {
@@ -21,7 +23,7 @@ export async function registerOpenApi(app: App, version: string, withKeys: boole
       }),
     },
     transform: createJsonSchemaTransform({ skipList: [] }),
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (document) => withUsedSchemas(jsonSchemaTransformObject(document)),
   });
   // its pages are static files and the document: they need no key
   app.addHook("onRoute", (route) => {
@@ -34,4 +36,21 @@ export async function registerOpenApi(app: App, version: string, withKeys: boole
     uiConfig: { deepLinking: false },
   });
   app.get("/openapi.json", { schema: { hide: true }, config: { open: true } }, async () => app.swagger());
+}
+
+/** Each named schema is made for requests and for replies; those that nothing refers to are left out. */
+function withUsedSchemas(document: Document): Document {
+  const { components = {}, ...rest } = document as { components?: { schemas?: Record<string, object> } };
+  const all = components.schemas ?? {};
+  const used = new Set<string>();
+  const look = (text: string): void => {
+    for (const [, name] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (used.has(name)) continue;
+      used.add(name);
+      look(JSON.stringify(all[name]));
+    }
+  };
+  look(JSON.stringify(rest));
+  const schemas = Object.fromEntries(Object.entries(all).filter(([name]) => used.has(name)));
+  return { ...rest, components: { ...components, schemas } } as Document;
 }

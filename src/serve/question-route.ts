@@ -29,15 +29,18 @@ export function registerQuestionRoute(app: App, { registry, metrics, options, is
   };
   app.post("/v1/question-answering", { schema }, async (request, reply) => {
     const started = performance.now();
-    let model: string | undefined;
-    reply.raw.on("close", () => metrics.answered(model, reply.raw.writableFinished ? reply.statusCode : 499, (performance.now() - started) / 1000));
+    const counted: { model?: string } = {};
+    reply.raw.on("close", () => {
+      const status = reply.raw.writableFinished ? reply.statusCode : clientGone;
+      metrics.answered(counted.model, status, (performance.now() - started) / 1000);
+    });
     if (isDraining()) {
       void reply.header("connection", "close");
       throw new HttpError("SHUTTING_DOWN", "The server is shutting down: ask another one, or again later.", {}, 5);
     }
     const { model: asked, question, context, ...answerOptions } = request.body;
     const service = registry.find(asked);
-    model = service.name;
+    const model = (counted.model = service.name);
     const questions = pairs(question, context);
     checkSizes(questions, options);
     reply.told = { ...reply.told, model, questions: questions.length, characters: questions.reduce((sum, one) => sum + one.context.length, 0) };
@@ -57,6 +60,9 @@ export function registerQuestionRoute(app: App, { registry, metrics, options, is
     }
   });
 }
+
+/** As nginx counts requests whose client did not wait. */
+const clientGone = 499;
 
 const timedOut = new HttpError("TIMEOUT", "The answer took longer than this server allows: send a shorter context or fewer questions, or try again.");
 const gone = new HttpError("BAD_REQUEST", "The client has closed the connection.");

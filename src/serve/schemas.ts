@@ -41,7 +41,7 @@ export const questionBody = z
     },
     { error: ({ code }) => (code === "invalid_type" ? "must be an object with a question and a context" : undefined) },
   )
-  .meta({ id: "QuestionRequest", examples: [one, { ...one, question: [one.question, "Where?"], top_k: 2 }] });
+  .meta({ examples: [one, { ...one, question: [one.question, "Where?"], top_k: 2 }] });
 export type QuestionBody = z.output<typeof questionBody>;
 
 const answer = z

@@ -31,7 +31,7 @@ export function registerStatusRoutes(app: App, { registry, metrics, isDraining }
     { ...open, schema: { summary: "Whether the server answers: 503 while it shuts down or no model is in memory", tags, response: { 200: health, 503: errorReply } } },
     async () => {
       if (isDraining()) throw new HttpError("SHUTTING_DOWN", "The server is shutting down.");
-      if (!registry.services.some(({ state }) => state === "ready")) throw new HttpError("MODEL_UNAVAILABLE", "No model is in memory.");
+      if (!registry.isMakingRoom && !registry.services.some(({ state }) => state === "ready")) throw new HttpError("MODEL_UNAVAILABLE", "No model is in memory.");
       return { status: "ready" };
     },
   );
