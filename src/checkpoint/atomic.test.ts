@@ -19,10 +19,12 @@ beforeAll(async () => {
     const options = { module: typescript.ModuleKind.ESNext, target: typescript.ScriptTarget.ES2022 };
     writeFileSync(to, typescript.transpileModule(readFileSync(from, "utf8"), { compilerOptions: options }).outputText);
   };
-  mkdirSync(path.join(program, "checkpoint"));
   compile("src/errors.ts", path.join(program, "errors.js"));
-  for (const name of readdirSync("src/checkpoint").filter((file) => /^[\w-]+\.ts$/.test(file))) {
-    compile(path.join("src/checkpoint", name), path.join(program, "checkpoint", name.replace(/ts$/, "js")));
+  for (const folder of ["checkpoint", "files", "text"]) {
+    mkdirSync(path.join(program, folder));
+    for (const name of readdirSync(path.join("src", folder)).filter((file) => /^[\w-]+\.ts$/.test(file))) {
+      compile(path.join("src", folder, name), path.join(program, folder, name.replace(/ts$/, "js")));
+    }
   }
   writeFileSync(path.join(program, "package.json"), '{"type": "module"}');
   symlinkSync(path.resolve("node_modules"), path.join(program, "node_modules"));

@@ -4,9 +4,10 @@
  * place of another that is not empty; what a kill between two steps leaves is completed by `recoverFolder`, which every reader calls.
  */
 import { existsSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { systemCode, writingError } from "./file-system-errors.js";
+import { isPlainName } from "../files/plain-file.js";
+import { systemCode, writingError } from "../files/system-errors.js";
 import { clearAbandoned, releaseTemporaryName, temporaryName } from "./temporary-names.js";
 
 /**
@@ -130,11 +131,13 @@ function committedIn(folder: string): string {
 
 async function finishCommit(folder: string): Promise<void> {
   const committed = committedIn(folder);
-  if (!existsSync(committed)) return;
+  // A real folder only: in a foreign model folder it might be a link, and the files moved and removed here those of its target.
+  if ((await lstat(committed).catch(() => undefined))?.isDirectory() !== true) return;
   for (const name of await ignoringMissing(readdir(committed), [])) {
     const from = path.join(committed, name);
     if (name.endsWith(obsoleteMark)) {
-      await rm(path.join(folder, name.slice(0, -obsoleteMark.length)), { force: true });
+      const obsolete = name.slice(0, -obsoleteMark.length);
+      if (isPlainName(obsolete)) await rm(path.join(folder, obsolete), { force: true });
       await rm(from, { force: true });
     } else await ignoringMissing(rename(from, path.join(folder, name)), undefined);
   }

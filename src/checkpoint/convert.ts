@@ -3,12 +3,12 @@
  * and every other file is kept; tensors that hold no real numbers (position indices, masks) keep their type.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { writeFolderAtomic } from "./atomic.js";
 import { isFloatDtype, narrowFromFloat32, widenToFloat32 } from "./dtypes.js";
-import { copyPlain, isShardName, openModelFolder } from "./model-folder.js";
+import { copyContained, isShardName, openModelFolder, readConfigText } from "./model-folder.js";
 import type { WeightSource } from "./safetensors-read.js";
 import type { TensorData } from "./safetensors-write.js";
 import { indexFileName, singleFileName, writeWeights } from "./sharded.js";
@@ -111,18 +111,18 @@ async function copyOthers(from: string, to: string, dtype: ConversionDtype): Pro
     if (name.startsWith(".") || name === singleFileName || name === indexFileName || isShardName(name)) continue;
     if (name === "config.json") {
       // Edited as text, so that 1.0 does not become 1 on its way through JavaScript's numbers.
-      const text = await readFile(path.join(from, name), "utf8");
-      await writeFile(path.join(to, name), text.replace(/("(?:torch_)?dtype"\s*:\s*)"b?float\d+"/g, `$1"${pythonNames[dtype]}"`));
-    } else if (entry.isDirectory()) await copyTree(path.join(from, name), path.join(to, name));
-    else await copyPlain(path.join(from, name), path.join(to, name));
+      await writeFile(path.join(to, name), readConfigText(from).replace(/("(?:torch_)?dtype"\s*:\s*)"b?float\d+"/g, `$1"${pythonNames[dtype]}"`));
+    } else if (entry.isDirectory()) await copyTree(from, name, to);
+    else await copyContained(from, name, path.join(to, name));
   }
 }
 
-async function copyTree(from: string, to: string): Promise<void> {
-  await mkdir(to);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];
-    if (entry.isDirectory()) await copyTree(source, target);
-    else await copyPlain(source, target);
+/** Copies the folder `name` of the model folder `from`. */
+async function copyTree(from: string, name: string, to: string): Promise<void> {
+  await mkdir(path.join(to, name));
+  for (const entry of await readdir(path.join(from, name), { withFileTypes: true })) {
+    const inside = path.join(name, entry.name);
+    if (entry.isDirectory()) await copyTree(from, inside, to);
+    else await copyContained(from, inside, path.join(to, inside));
   }
 }

@@ -6,7 +6,7 @@ import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { systemCode } from "./file-system-errors.js";
+import { systemCode } from "../files/system-errors.js";
 
 const touchEvery = 5_000;
 const abandonedAfter = 60_000;

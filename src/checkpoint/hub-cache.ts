@@ -8,12 +8,13 @@
  * (https://huggingface.co/docs/huggingface_hub/guides/manage-cache). Settings come from the environment variables that it reads.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { copyFile, lstat, mkdir, rename, rm, symlink } from "node:fs/promises";
+import { copyFile, lstat, mkdir, rename, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { writeFileAtomic } from "./atomic.js";
-import { systemCode } from "./file-system-errors.js";
-import { indexFileName, parseShardIndex, singleFileName } from "./sharded.js";
+import { systemCode } from "../files/system-errors.js";
+import { indexFileName, readShardIndex, singleFileName } from "./sharded.js";
+import { clearAbandoned, releaseTemporaryName, temporaryName } from "./temporary-names.js";
 
 export interface HubSettings {
   /** HF_ENDPOINT, without a slash at its end. */
@@ -110,7 +111,7 @@ export function isWhole(folder: string): boolean {
   if (has(singleFileName)) return true;
   if (!has(indexFileName)) return false;
   const index = path.join(folder, indexFileName);
-  const { weightMap } = parseShardIndex(index, readFileSync(index, "utf8"));
+  const { weightMap } = readShardIndex(index);
   return [...weightMap.values()].every(has);
 }
 
@@ -126,13 +127,15 @@ export async function saveReference(settings: HubSettings, { name, revision }: H
 export async function linkBlob(blob: string, file: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
   if (existsSync(file) && !(await lstat(file)).isSymbolicLink()) return; // Python keeps the file itself here on systems without links
-  const temporary = `${file}.${process.pid}.partial`;
-  await rm(temporary, { force: true });
+  await clearAbandoned(file);
+  const temporary = temporaryName(file);
   try {
-    await symlink(path.relative(path.dirname(file), blob), temporary);
-  } catch (error) {
-    if (!["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "UNKNOWN"].includes(systemCode(error) ?? "")) throw error;
-    await copyFile(blob, temporary);
+    await symlink(path.relative(path.dirname(file), blob), temporary).catch(async (error: unknown) => {
+      if (!["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "UNKNOWN"].includes(systemCode(error) ?? "")) throw error;
+      await copyFile(blob, temporary);
+    });
+    await rename(temporary, file);
+  } finally {
+    releaseTemporaryName(temporary);
   }
-  await rename(temporary, file);
 }

@@ -8,7 +8,7 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { withFileLock } from "./file-lock.js";
-import { writingError } from "./file-system-errors.js";
+import { writingError } from "../files/system-errors.js";
 import { blobFile, lockFile } from "./hub-cache.js";
 import { hubFetch, pauseBefore, unreachable, usualAttempts, type HubContext } from "./hub-request.js";
 

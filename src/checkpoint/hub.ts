@@ -3,7 +3,6 @@
  * Only the files that a model is made of are brought, never pickled weights.
  */
 import { existsSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import {
@@ -18,7 +17,7 @@ import {
 } from "./hub-cache.js";
 import { downloadBlob, type DownloadProgress } from "./hub-download.js";
 import { hubFetch, unreachable, type HubContext } from "./hub-request.js";
-import { indexFileName, parseShardIndex, singleFileName } from "./sharded.js";
+import { indexFileName, readShardIndex, singleFileName } from "./sharded.js";
 
 export interface ResolveOptions {
   /** A branch, tag or commit, where the name itself has no @REVISION. Default: main. */
@@ -133,7 +132,7 @@ async function download(context: HubContext, { commit, files }: Listing, onProgr
   if (isSharded) {
     await bring(indexFileName);
     const index = path.join(folder, indexFileName);
-    for (const shard of new Set(parseShardIndex(index, await readFile(index, "utf8")).weightMap.values())) await bring(shard);
+    for (const shard of new Set(readShardIndex(index).weightMap.values())) await bring(shard);
   }
   await saveReference(settings, model, commit);
   return folder;

@@ -2,13 +2,13 @@
  * Model folders in the form that transformers reads and writes: config.json, model.safetensors (or shards and their index) and the
  * tokenizer's files. Saving keeps the previous model whole until the new one is; opening completes what a killed save had committed to.
  */
-import { existsSync, statSync } from "node:fs";
-import { chmod, copyFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { closeSync, existsSync, statSync } from "node:fs";
+import { chmod, copyFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { recoverFolder, writeFilesAtomic, writeFolderAtomic } from "./atomic.js";
 import { configText, parseConfigText } from "./config-json.js";
-import { readingError } from "./file-system-errors.js";
+import { containedFile, openPlainFile, readContainedText } from "../files/plain-file.js";
 import { openSafetensors, type WeightSource } from "./safetensors-read.js";
 import type { TensorData } from "./safetensors-write.js";
 import { indexFileName, openSharded, singleFileName, writeWeights } from "./sharded.js";
@@ -18,6 +18,9 @@ export interface ModelFolder {
   config: Record<string, unknown>;
   weights: WeightSource;
 }
+
+/** The largest of the hub's, with names of twenty thousand classes, take one. */
+const longestConfig = 16 * 2 ** 20;
 
 /** What a saved model is made of. */
 export interface ModelContents {
@@ -40,8 +43,9 @@ export interface ModelContents {
 export async function openModelFolder(folder: string): Promise<ModelFolder> {
   await recoverFolder(folder);
   const config = await readModelConfig(folder);
-  const single = path.join(folder, singleFileName);
-  if (existsSync(single)) return { folder, config, weights: openSafetensors(single) };
+  if (existsSync(path.join(folder, singleFileName))) {
+    return { folder, config, weights: openSafetensors(containedFile(folder, singleFileName, "the model's weights")) };
+  }
   const index = path.join(folder, indexFileName);
   if (existsSync(index)) return { folder, config, weights: openSharded(index) };
   throw await withoutWeights(folder);
@@ -54,13 +58,12 @@ export async function openModelFolder(folder: string): Promise<ModelFolder> {
 export async function readModelConfig(folder: string): Promise<Record<string, unknown>> {
   const file = path.join(folder, "config.json");
   if (!existsSync(file)) throw withoutConfig(folder);
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    throw readingError(error, file, "a model's configuration");
-  }
-  return parseConfig(file, text);
+  return parseConfig(file, readConfigText(folder));
+}
+
+/** The text of a model folder's config.json. */
+export function readConfigText(folder: string): string {
+  return readContainedText(folder, "config.json", { what: "a model's configuration", limit: longestConfig });
 }
 
 /**
@@ -90,14 +93,16 @@ export async function saveModelFolder(folder: string, contents: ModelContents): 
  */
 export async function writeModelFiles(folder: string, contents: ModelContents): Promise<string[]> {
   await writeFile(path.join(folder, "config.json"), configText(contents.config));
-  for (const { name, path: from } of contents.files ?? []) await copyPlain(from, path.join(folder, name));
+  for (const { name, path: from } of contents.files ?? []) await copyContained(path.dirname(from), path.basename(from), path.join(folder, name));
   const weights = await writeWeights(folder, contents.tensors, { maxShardBytes: contents.maxShardBytes });
   return ["config.json", ...(contents.files ?? []).map((file) => file.name), ...weights];
 }
 
-/** Copies a file's content, following links, with ordinary permissions whatever the original's. */
-export async function copyPlain(from: string, to: string): Promise<void> {
-  await copyFile(from, to);
+/** Copies the content of a model folder's file (`containedFile`), with ordinary permissions whatever the original's. */
+export async function copyContained(folder: string, name: string, to: string): Promise<void> {
+  const file = containedFile(folder, name, "a file of the model");
+  closeSync(openPlainFile(file, "a file of the model").descriptor);
+  await copyFile(file, to);
   await chmod(to, 0o644);
 }
 

@@ -1,7 +1,6 @@
 /** What a model folder says of its own origin: the licence and base model in the front matter of its README.md (a Hub model card). */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { parse } from "yaml";
+import { readContainedText } from "../files/plain-file.js";
 
 export interface ModelOrigin {
   /** As the Hub writes licences: apache-2.0, mit, … */
@@ -10,10 +9,11 @@ export interface ModelOrigin {
   readonly baseModel?: string;
 }
 
+const longestCard = 4 * 2 ** 20;
+
 /** The origin as far as the card tells it; a folder without a card, or with a broken one, tells nothing. */
 export async function readModelOrigin(folder: string): Promise<ModelOrigin> {
-  const text = await readFile(join(folder, "README.md"), "utf8").catch(() => "");
-  const matter = /^---\r?\n([\s\S]*?)\r?\n---/.exec(text)?.[1];
+  const matter = /^---\r?\n([\s\S]*?)\r?\n---/.exec(cardText(folder))?.[1];
   if (matter === undefined) return {};
   let fields: unknown;
   try {
@@ -27,4 +27,12 @@ export async function readModelOrigin(folder: string): Promise<ModelOrigin> {
     ...(typeof license === "string" && { license }),
     ...(typeof baseModel === "string" && { baseModel }),
   };
+}
+
+function cardText(folder: string): string {
+  try {
+    return readContainedText(folder, "README.md", { what: "a model card", limit: longestCard });
+  } catch {
+    return "";
+  }
 }

@@ -5,6 +5,7 @@
  */
 import { LecternError } from "../errors.js";
 import { bytesPerElement, elementCount, isSafetensorsDtype, safetensorsDtypes, type SafetensorsDtype } from "./dtypes.js";
+import { describeValue } from "../text/describe-value.js";
 import { findRepeatedKey } from "./json-keys.js";
 
 export interface TensorInfo {
@@ -91,26 +92,26 @@ function parseObject(file: string, json: Uint8Array): Record<string, unknown> {
 function parseMetadata(file: string, value: unknown): Record<string, string> {
   if (value === undefined) return {};
   const valid = isObject(value) && Object.values(value).every((text) => typeof text === "string");
-  if (!valid) throw corrupt(file, { message: "its __metadata__ is not an object of texts", received: excerpt(value) });
+  if (!valid) throw corrupt(file, { message: "its __metadata__ is not an object of texts", received: describeValue(value) });
   return value as Record<string, string>;
 }
 
 function parseTensor(file: string, tensor: string, entry: unknown, dataBytes: number): TensorPlace {
-  if (!isObject(entry)) throw corrupt(file, { tensor, message: "its entry is not an object", received: excerpt(entry) });
+  if (!isObject(entry)) throw corrupt(file, { tensor, message: "its entry is not an object", received: describeValue(entry) });
   const { dtype, shape, data_offsets: offsets } = entry;
   if (!isSafetensorsDtype(dtype)) {
     throw corrupt(file, {
       tensor,
       message: "its element type is not one that Lectern reads",
       expected: safetensorsDtypes.join(", "),
-      received: excerpt(dtype),
+      received: describeValue(dtype),
     });
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
-    throw corrupt(file, { tensor, message: "its shape is not valid", expected: "a list of sizes", received: excerpt(shape) });
+    throw corrupt(file, { tensor, message: "its shape is not valid", expected: "a list of sizes", received: describeValue(shape) });
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1]) {
-    throw corrupt(file, { tensor, message: "its data_offsets are not valid", expected: "[start, end]", received: excerpt(offsets) });
+    throw corrupt(file, { tensor, message: "its data_offsets are not valid", expected: "[start, end]", received: describeValue(offsets) });
   }
   const [start, end] = offsets as [number, number];
   if (end > dataBytes) {
@@ -155,8 +156,4 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function excerpt(value: unknown): string {
-  return (JSON.stringify(value) ?? "nothing").slice(0, 80);
 }

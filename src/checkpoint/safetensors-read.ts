@@ -2,10 +2,13 @@
  * Reads one safetensors file. Opening it reads the header alone; a tensor's bytes are read when they are asked for, at their place in the
  * file, so a model larger than memory can be read tensor by tensor.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { constants } from "node:buffer";
+import { closeSync, readSync } from "node:fs";
+import { totalmem } from "node:os";
 import { InternalError, LecternError } from "../errors.js";
 import { bytesPerElement, elementCount, isFloatDtype, widenToFloat32 } from "./dtypes.js";
-import { readingError } from "./file-system-errors.js";
+import { openPlainFile } from "../files/plain-file.js";
+import { readingError } from "../files/system-errors.js";
 import { corrupt, parseHeader, parseHeaderLength, type TensorInfo, type TensorPlace } from "./safetensors-header.js";
 
 /** Weights by name, from one file or a sharded folder, each read when asked for. */
@@ -27,6 +30,7 @@ export interface WeightSource {
 
 /** Elements converted at a time: the scratch memory of a reading stays small however large the tensor. */
 const chunkElements = 1 << 20;
+const longestBuffer = constants.MAX_LENGTH;
 /** The longest single read: Node takes no more than 2^31 − 1 bytes at once. */
 const longestRead = 1 << 30;
 
@@ -39,22 +43,16 @@ const longestRead = 1 << 30;
  * weights.close();
  */
 export function openSafetensors(file: string): WeightSource {
-  let descriptor: number;
+  const { descriptor, size } = openPlainFile(file, "a safetensors file");
   try {
-    descriptor = openSync(file, "r");
-  } catch (error) {
-    throw readingError(error, file, "a safetensors file");
-  }
-  try {
-    return readOpened(file, descriptor);
+    return readOpened(file, descriptor, size);
   } catch (error) {
     closeSync(descriptor);
     throw readingError(error, file, "a safetensors file");
   }
 }
 
-function readOpened(file: string, descriptor: number): WeightSource {
-  const { size } = fstatSync(descriptor);
+function readOpened(file: string, descriptor: number, size: number): WeightSource {
   const first = new Uint8Array(Math.min(8, size));
   readFully(file, descriptor, first, 0);
   const headerLength = parseHeaderLength(file, first, size);
@@ -80,7 +78,7 @@ function readOpened(file: string, descriptor: number): WeightSource {
     },
     readRaw: (name) => {
       const { start, end } = place(name);
-      const bytes = new Uint8Array(end - start);
+      const bytes = new Uint8Array(requireRoom(file, name, end - start));
       readFully(file, descriptor, bytes, dataStart + start);
       return bytes;
     },
@@ -95,7 +93,7 @@ function readOpened(file: string, descriptor: number): WeightSource {
         });
       }
       const count = elementCount(shape);
-      const floats = into ?? new Float32Array(count);
+      const floats = into ?? new Float32Array(requireRoom(file, name, 4 * count) / 4);
       if (floats.length !== count) throw new InternalError(`tensor ${name} has ${count} elements, the memory given has ${floats.length}`);
       if (dtype === "F32") {
         readFully(file, descriptor, new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength), dataStart + start);
@@ -116,6 +114,21 @@ function readOpened(file: string, descriptor: number): WeightSource {
       isOpen = false;
     },
   };
+}
+
+/** A file may have holes, and so be larger than its disk: what it promises is not asked of the memory unseen. */
+function requireRoom(file: string, tensor: string, bytes: number): number {
+  if (bytes <= Math.min(totalmem(), longestBuffer)) return bytes;
+  throw new LecternError("TENSOR_TOO_LARGE", {
+    message: `Tensor ${JSON.stringify(tensor)} of ${file} is too large to be read at once.`,
+    expected: `at most ${gibibytes(Math.min(totalmem(), longestBuffer))}`,
+    received: gibibytes(bytes),
+    next: "Check that the file is the model you meant, or use a machine with more memory.",
+  });
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 function readFully(file: string, descriptor: number, into: Uint8Array, position: number): void {

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
-import { writingError } from "../checkpoint/file-system-errors.js";
+import { writingError } from "../files/system-errors.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { loadExamples, type QaExample } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";

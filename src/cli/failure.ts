@@ -4,7 +4,7 @@
  */
 import { CommanderError } from "commander";
 import { LecternError } from "../errors.js";
-import { writingError } from "../checkpoint/file-system-errors.js";
+import { writingError } from "../files/system-errors.js";
 import { messageColors } from "./output.js";
 
 export const exitCodes = { userMistake: 1, internal: 70, interrupted: 130 } as const;

@@ -2,6 +2,7 @@
  * Reading values of unknown shape out of data files, so that a wrong one is an error that names the file, the place in it and what was found.
  */
 import { LecternError } from "../errors.js";
+import { describeValue } from "../text/describe-value.js";
 
 /** Where a value stands: a file and a path in it (`data[0].paragraphs[2].qas[1].id`, `line 17`, `row 3`). */
 export interface Place {
@@ -23,7 +24,7 @@ export function fieldError(place: Place, expected: string, received: unknown, ne
   return new LecternError("DATA_FIELD", {
     message: `${place.file}: ${place.path === "" ? "the file" : place.path} is ${received === undefined ? "missing" : "not what it should be"}.`,
     expected,
-    received: describe(received),
+    received: describeValue(received),
     next: next ?? "Correct the data there; docs/data.md shows the forms that are read.",
   });
 }
@@ -61,17 +62,4 @@ export function asInteger(value: unknown, place: Place): number {
 export function asId(value: unknown, place: Place): string {
   if (typeof value === "bigint" || (typeof value === "number" && Number.isSafeInteger(value))) return String(value);
   return asText(value, place);
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === "object") {
-    const keys = Object.keys(value);
-    return keys.length === 0 ? "an empty object" : `an object with ${keys.slice(0, 8).join(", ")}${keys.length > 8 ? ", …" : ""}`;
-  }
-  if (typeof value === "string")
-    return value === "" ? "an empty text" : `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`;
-  return `${typeof value} ${String(value)}`;
 }

@@ -4,7 +4,7 @@
  */
 import { open, readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { readingError } from "../checkpoint/file-system-errors.js";
+import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import { asFields, asList, asText, at, fieldError } from "./fields.js";
 import { decodeText, parseJson, readLines } from "./json-text.js";

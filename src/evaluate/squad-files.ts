@@ -3,7 +3,7 @@
  * maps in the order of the file: objects would move ids that look like integers to the front, and the order decides between equal scores.
  */
 import { readFile } from "node:fs/promises";
-import { readingError } from "../checkpoint/file-system-errors.js";
+import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import { decodeText, parseJson } from "../data/json-text.js";
 

@@ -6,22 +6,23 @@ import { paddingBias } from "../nn/attention.js";
 import { type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-layer.js";
 import { type ActivationName, activations, embedding, norm } from "../nn/layers.js";
 import { checkpointNames, embeddingParameters, normParameters } from "../nn/parameters.js";
+import { layerCount, size } from "./config-fields.js";
 import { defineModel, type DropoutOverrides, type Encoder } from "./define-model.js";
 
 export const activationName = z.enum(Object.keys(activations) as [ActivationName, ...ActivationName[]]);
 
 /** The keys of config.json that BERT and RoBERTa read, with transformers' defaults. */
 export const bertConfig = z.object({
-  vocab_size: z.number().int().positive(),
-  hidden_size: z.number().int().positive().default(768),
-  num_hidden_layers: z.number().int().positive().default(12),
-  num_attention_heads: z.number().int().positive().default(12),
-  intermediate_size: z.number().int().positive().default(3072),
+  vocab_size: size,
+  hidden_size: size.default(768),
+  num_hidden_layers: layerCount.default(12),
+  num_attention_heads: size.default(12),
+  intermediate_size: size.default(3072),
   hidden_act: activationName.default("gelu"),
   hidden_dropout_prob: z.number().min(0).max(1).default(0.1),
   attention_probs_dropout_prob: z.number().min(0).max(1).default(0.1),
-  max_position_embeddings: z.number().int().positive().default(512),
-  type_vocab_size: z.number().int().positive().default(2),
+  max_position_embeddings: size.default(512),
+  type_vocab_size: size.default(2),
   layer_norm_eps: z.number().positive().default(1e-12),
   initializer_range: z.number().positive().default(0.02),
   pad_token_id: z

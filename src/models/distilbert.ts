@@ -6,19 +6,20 @@ import { paddingBias } from "../nn/attention.js";
 import { embedding, norm } from "../nn/layers.js";
 import { checkpointNames, embeddingParameters, normParameters } from "../nn/parameters.js";
 import { activationName, bertEmbeddingNames, encoderCalls } from "./bert.js";
+import { layerCount, size } from "./config-fields.js";
 import { defineModel } from "./define-model.js";
 
 const distilbertConfig = z.object({
-  vocab_size: z.number().int().positive().default(30522),
-  dim: z.number().int().positive().default(768),
-  n_layers: z.number().int().positive().default(6),
-  n_heads: z.number().int().positive().default(12),
-  hidden_dim: z.number().int().positive().default(3072),
+  vocab_size: size.default(30522),
+  dim: size.default(768),
+  n_layers: layerCount.default(6),
+  n_heads: size.default(12),
+  hidden_dim: size.default(3072),
   activation: activationName.default("gelu"),
   dropout: z.number().min(0).max(1).default(0.1),
   attention_dropout: z.number().min(0).max(1).default(0.1),
   qa_dropout: z.number().min(0).max(1).default(0.1),
-  max_position_embeddings: z.number().int().positive().default(512),
+  max_position_embeddings: size.default(512),
   initializer_range: z.number().positive().default(0.02),
   pad_token_id: z
     .number()

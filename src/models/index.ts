@@ -1,5 +1,6 @@
 /** The architectures there are, by config.json's model_type. A new model is one file and one line here. */
 import { LecternError } from "../errors.js";
+import { describeValue } from "../text/describe-value.js";
 import { bert } from "./bert.js";
 import { debertaV2 } from "./deberta-v2.js";
 import type { DropoutOverrides, Encoder, ModelDefinition } from "./define-model.js";
@@ -15,7 +16,7 @@ export function modelDefinition(config: Readonly<Record<string, unknown>>): Mode
   throw new LecternError("UNKNOWN_MODEL_TYPE", {
     message: "This architecture is not supported.",
     expected: `config.json with model_type ${models.map(({ type }) => type).join(", ")}`,
-    received: config.model_type === undefined ? "a config.json without model_type" : `model_type ${JSON.stringify(config.model_type)}`,
+    received: config.model_type === undefined ? "a config.json without model_type" : `model_type: ${describeValue(config.model_type)}`,
     next: "choose a model of a supported type",
   });
 }
@@ -34,7 +35,7 @@ export function buildModel(config: Readonly<Record<string, unknown>>, overrides:
   if (!parsed.success) {
     const [{ path, message }] = parsed.error.issues;
     const value = path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], config);
-    throw unusable(`${path.join(".") || "the config"}: ${message}`, JSON.stringify(value) ?? "nothing");
+    throw unusable(`${path.join(".") || "the config"}: ${message}`, describeValue(value));
   }
   const encoder = definition.build(parsed.data, overrides);
   if (encoder.padTokenId >= encoder.vocabularySize) {

@@ -200,12 +200,12 @@ describe("deberta-v2", () => {
 });
 
 test("an unknown model_type is told with those that are known", () => {
-  expect(() => buildModel({ model_type: "t5" })).toThrow(/not supported[^]*model_type bert, distilbert, roberta[^]*model_type "t5"/);
+  expect(() => buildModel({ model_type: "t5" })).toThrow(/not supported[^]*model_type bert, distilbert, roberta[^]*model_type: the text "t5"/);
   expect(() => buildModel({})).toThrow(/a config\.json without model_type/);
 });
 
 test("an activation that is not known is told with those that are", () => {
-  expect(() => buildModel({ model_type: "bert", vocab_size: 9, hidden_act: "mish" })).toThrow(/hidden_act: .*"gelu"[^]*received: "mish"/);
+  expect(() => buildModel({ model_type: "bert", vocab_size: 9, hidden_act: "mish" })).toThrow(/hidden_act: .*"gelu"[^]*received: the text "mish"/);
 });
 
 test("relative positions, which transformers 5 dropped too, are refused and not ignored", () => {

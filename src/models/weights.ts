@@ -2,7 +2,9 @@
  * Weights of a checkpoint into the parameters of a network. Checkpoints of the bare encoder lack the model's prefix, old ones
  * call a norm's parameters gamma and beta; what no checkpoint holds is initialised from the seed.
  */
+import { totalmem } from "node:os";
 import type { WeightSource } from "../checkpoint/safetensors.js";
+import type { ParameterDeclaration } from "../engine/block/block.js";
 import type { ParameterStore, StoredParameter } from "../engine/index.js";
 import { randomGenerator } from "../engine/random.js";
 import { LecternError } from "../errors.js";
@@ -15,6 +17,27 @@ export interface LoadedWeights {
 }
 
 /**
+ * Checks, before anything is allocated, that a network can be filled: the sizes stand in a config.json that anyone may have written.
+ * @throws LecternError WEIGHT_SHAPE_MISMATCH where a tensor's shape is not the network's, BAD_MODEL_CONFIG where no memory holds the network
+ */
+export function checkWeights(declarations: ReadonlyMap<string, ParameterDeclaration>, source: WeightSource, prefix: string): void {
+  const available = new Set(source.names());
+  let bytes = 0;
+  for (const [name, { shape }] of declarations) {
+    const found = findTensor(name, prefix, available);
+    if (found !== undefined) checkShape(found, shape, source);
+    bytes += shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
+  }
+  if (bytes <= totalmem()) return;
+  throw new LecternError("BAD_MODEL_CONFIG", {
+    message: "The model that config.json describes is larger than this machine's memory.",
+    expected: `at most ${gigabytes(totalmem())} of weights`,
+    received: gigabytes(bytes),
+    next: "check the sizes in config.json, or use a machine with more memory",
+  });
+}
+
+/**
  * Fills every parameter of the store.
  * @param prefix path under which full models hold the encoder (`bert.`)
  * @throws LecternError WEIGHT_SHAPE_MISMATCH where a tensor's shape is not the network's
@@ -24,19 +47,22 @@ export function loadWeights(store: ParameterStore, source: WeightSource, options
   const used = new Set<string>();
   const missing: string[] = [];
   for (const parameter of store.parameters.values()) {
-    const found = spellings(parameter.name, options.prefix).find((name) => available.has(name));
+    const found = findTensor(parameter.name, options.prefix, available);
     const data = parameter.tensor.data as Float32Array;
     if (found === undefined) {
       missing.push(parameter.name);
       initialise(data, parameter, options.seed);
       continue;
     }
-    const { shape } = source.info(found);
-    if (shape.join() !== parameter.declaration.shape.join()) throw shapeMismatch(found, parameter, shape);
+    checkShape(found, parameter.declaration.shape, source);
     used.add(found);
     source.readFloat32(found, data);
   }
   return { missing, unused: [...available].filter((name) => !used.has(name)) };
+}
+
+function findTensor(parameter: string, prefix: string, available: ReadonlySet<string>): string | undefined {
+  return spellings(parameter, prefix).find((name) => available.has(name));
 }
 
 /** The names under which checkpoints may hold a parameter, the usual one first. */
@@ -60,11 +86,17 @@ function initialise(data: Float32Array, { name, declaration }: StoredParameter, 
   for (let i = 0; i < data.length; i++) data[i] = random.normal() * how.deviation;
 }
 
-function shapeMismatch(name: string, { declaration }: StoredParameter, shape: readonly number[]): LecternError {
-  return new LecternError("WEIGHT_SHAPE_MISMATCH", {
-    message: `The checkpoint's ${name} does not fit the model that its config.json describes.`,
-    expected: `shape [${declaration.shape.join(", ")}]`,
+function checkShape(tensor: string, expected: readonly number[], source: WeightSource): void {
+  const { shape } = source.info(tensor);
+  if (shape.join() === expected.join()) return;
+  throw new LecternError("WEIGHT_SHAPE_MISMATCH", {
+    message: `The checkpoint's ${tensor} does not fit the model that its config.json describes.`,
+    expected: `shape [${expected.join(", ")}]`,
     received: `shape [${shape.join(", ")}]`,
     next: "check that config.json and the weights belong to the same model",
   });
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toPrecision(3)} GB`;
 }

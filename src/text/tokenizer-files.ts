@@ -4,9 +4,9 @@
  * (the pieces of BertTokenizerFast in transformers).
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
+import { readContainedText } from "../files/plain-file.js";
 
 /** The parts that special tokens play, by their names in tokenizer_config.json. */
 const roles = ["unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "bos_token", "eos_token"] as const;
@@ -20,6 +20,9 @@ export interface TokenizerFiles {
   /** The files that make up the tokenizer of a saved copy of the model. */
   files: { name: string; path: string }[];
 }
+
+/** The largest vocabularies there are, of 262,144 tokens with their merges, take 33 MB. */
+const longestFile = 128 * 2 ** 20;
 
 const copied = ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "chat_template.jinja"];
 
@@ -57,7 +60,7 @@ async function definitionFromVocabulary(
 ): Promise<Record<string, unknown>> {
   const file = path.join(folder, "vocab.txt");
   if (!existsSync(file)) throw tokenizerMissing(folder);
-  const lines = (await readFile(file, "utf8")).split(/\r?\n/);
+  const lines = readContainedText(folder, "vocab.txt", { what: "the vocabulary of a tokenizer", limit: longestFile }).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   const vocabulary = new Map(lines.map((token, id) => [token, id]));
   const added = Object.entries((await readObject(folder, "added_tokens.json")) ?? {});
@@ -142,7 +145,7 @@ function tokenizerMissing(folder: string): LecternError {
 async function readObject(folder: string, name: string): Promise<Record<string, unknown> | undefined> {
   const file = path.join(folder, name);
   if (!existsSync(file)) return undefined;
-  const text = await readFile(file, "utf8");
+  const text = readContainedText(folder, name, { what: "a tokenizer's file", limit: longestFile });
   let received = text.slice(0, 60);
   try {
     const value: unknown = JSON.parse(text);

@@ -6,7 +6,7 @@
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { recoverFolder, writeFileAtomic, writeFolderAtomic } from "../checkpoint/atomic.js";
-import { systemCode } from "../checkpoint/file-system-errors.js";
+import { systemCode } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import type { Saveable } from "./run.js";
 import { type SavedState, type StateSettings, type TrainerState, checkpointStep, readTrainerState } from "./trainer-state.js";

@@ -6,8 +6,9 @@ import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { type Document, LineCounter, isNode, isMap, parse, parseDocument, stringify } from "yaml";
 import type { z } from "zod";
-import { readingError } from "../checkpoint/file-system-errors.js";
+import { readingError } from "../files/system-errors.js";
 import { type ErrorCode, LecternError } from "../errors.js";
+import { describeValue } from "../text/describe-value.js";
 import { nearest } from "./nearest.js";
 import { findContradiction } from "./recipe-contradictions.js";
 import { recipeKeys } from "./recipe-keys.js";
@@ -199,11 +200,4 @@ interface Mistake {
   expected?: string;
   received?: string;
   next?: string;
-}
-
-function describeValue(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `the list ${JSON.stringify(value)}`;
-  if (typeof value === "object" && value !== null) return "a mapping";
-  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
-  return value === null ? "nothing" : `${value}`;
 }

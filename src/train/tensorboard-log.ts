@@ -1,5 +1,5 @@
 /** Training events as TensorBoard shows them, under the tags of Hugging Face's TensorBoardCallback: train/loss, eval/f1, … */
-import { writingError } from "../checkpoint/file-system-errors.js";
+import { writingError } from "../files/system-errors.js";
 import type { TrainEvent } from "./events.js";
 import { EventFile } from "./tensorboard-records.js";
 

@@ -6,7 +6,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
-import { writingError } from "../checkpoint/file-system-errors.js";
+import { writingError } from "../files/system-errors.js";
 import { Checkpoints, type ResumePoint, removeCheckpoint } from "./checkpoints.js";
 import { createDue, totalSteps } from "./due.js";
 import type { TrainEvent } from "./events.js";

@@ -5,7 +5,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readingError } from "../checkpoint/file-system-errors.js";
+import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import type { StepResult } from "./run.js";
 

@@ -13,7 +13,7 @@ import {
 import { LecternError } from "../../errors.js";
 import type { DropoutOverrides, Encoder } from "../../models/define-model.js";
 import { buildModel, modelDefinition } from "../../models/index.js";
-import { type LoadedWeights, loadWeights } from "../../models/weights.js";
+import { checkWeights, type LoadedWeights, loadWeights } from "../../models/weights.js";
 import { Tokenizer } from "../../text/tokenizer.js";
 import { type HeadOptions, readerNetwork } from "./head.js";
 
@@ -46,6 +46,7 @@ export async function openReader(runtime: Runtime, folder: string, options: Read
     const tokenizer = await Tokenizer.fromFolder(folder);
     await checkTokenizer(folder, tokenizer, encoder);
     const network = readerNetwork(encoder, options);
+    checkWeights(networkParameters(network), weights, encoder.prefix);
     const store = createParameterStore(runtime, networkParameters(network), options.trainable ?? (() => false));
     const loaded = loadWeights(store, weights, { prefix: encoder.prefix, seed: options.seed });
     return { config, tokenizer, encoder, network, store, loaded };

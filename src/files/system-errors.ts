@@ -31,6 +31,12 @@ export function writingError(error: unknown, file: string): unknown {
     case "EISDIR":
     case "EEXIST":
     case "ENAMETOOLONG":
+    case "ENOENT":
+    case "EINVAL":
+    case "ELOOP":
+    case "ETXTBSY":
+    case "ERR_FS_EISDIR":
+    case "ERR_INVALID_ARG_VALUE": // a zero byte in the name
       return new LecternError(
         "FILE_NOT_WRITABLE",
         {
@@ -59,6 +65,11 @@ export function readingError(error: unknown, file: string, what: string): unknow
     case "EPERM":
     case "EISDIR":
     case "ELOOP":
+    case "ENAMETOOLONG":
+    case "ENXIO": // a socket
+    case "EIO":
+    case "EINVAL":
+    case "ERR_INVALID_ARG_VALUE": // a zero byte in the name
       return new LecternError(
         "FILE_NOT_READABLE",
         {
