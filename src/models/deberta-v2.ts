@@ -15,6 +15,7 @@ import { afterAttention, afterAttentionParameters, type EncoderLayerOptions } fr
 import { activations, dense, embedding, norm } from "../nn/layers.js";
 import { checkpointNames, type Declarations, embeddingParameters, normParameters } from "../nn/parameters.js";
 import { bertConfig, bertEmbeddingNames, bertLayerNames, headsDivideWidth } from "./bert.js";
+import { layerCount, size } from "./config-fields.js";
 import { defineModel } from "./define-model.js";
 
 const convolutionActivations = { ...activations, tanh } as const;
@@ -32,18 +33,19 @@ const countOrNone = z
   .number()
   .int()
   .min(-1)
+  .max(2 ** 24)
   .nullish()
   .transform((count) => (count !== undefined && count !== null && count > 0 ? count : undefined));
 
 const debertaConfig = bertConfig
   .omit({ position_embedding_type: true })
   .extend({
-    vocab_size: z.number().int().positive().default(128100),
-    hidden_size: z.number().int().positive().default(1536),
-    num_hidden_layers: z.number().int().positive().default(24),
-    num_attention_heads: z.number().int().positive().default(24),
-    intermediate_size: z.number().int().positive().default(6144),
-    type_vocab_size: z.number().int().nonnegative().default(0),
+    vocab_size: size.default(128100),
+    hidden_size: size.default(1536),
+    num_hidden_layers: layerCount.default(24),
+    num_attention_heads: size.default(24),
+    intermediate_size: size.default(6144),
+    type_vocab_size: z.number().int().nonnegative().max(2 ** 24).default(0),
     layer_norm_eps: z.number().positive().default(1e-7),
     relative_attention: z.boolean().default(false),
     max_relative_positions: countOrNone,
@@ -52,14 +54,15 @@ const debertaConfig = bertConfig
     pos_att_type: z.preprocess((value) => parts(value) ?? [], z.array(z.enum(["c2p", "p2c"]))),
     share_att_key: z.boolean().default(false),
     norm_rel_ebd: z.preprocess((value) => parts(value) ?? ["none"], z.array(z.enum(["none", "layer_norm"]))),
-    attention_head_size: z.number().int().positive().nullish(),
-    embedding_size: z.number().int().positive().nullish(),
+    attention_head_size: size.nullish(),
+    embedding_size: size.nullish(),
     conv_kernel_size: z
       .number()
       .int()
       .nonnegative()
+      .max(1024)
       .default(0)
-      .refine((size) => size === 0 || size % 2 === 1, "must be odd"),
+      .refine((width) => width === 0 || width % 2 === 1, "must be odd"),
     conv_groups: z.literal(1).default(1),
     conv_act: z.enum(Object.keys(convolutionActivations) as (keyof typeof convolutionActivations)[]).default("tanh"),
   })
