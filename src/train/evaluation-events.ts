@@ -3,7 +3,7 @@
  * of the scores and of the lengths in tokens.
  */
 import path from "node:path";
-import { writingError } from "../checkpoint/file-system-errors.js";
+import { writingError } from "../files/system-errors.js";
 import type { ModelEvaluation } from "../evaluate/evaluate-model.js";
 import type { ExampleResult } from "../evaluate/example-results.js";
 import { EventFile } from "./tensorboard-records.js";
