@@ -66,6 +66,8 @@ export const errorCatalogue = {
   DATA_OPTION: "A setting for reading data or making features is out of range.",
   DATA_SPLIT: "The data cannot be split as asked.",
   NO_TRAINABLE_ANSWER: "No answer of the training data can be learnt: none was found in its context, or all were cut off.",
+  ANSWER_OPTION: "An option of answering questions does not exist, or its value is out of range.",
+  QUESTION_EMPTY: "A question has no text, or no context to look for its answer in.",
   PREDICTIONS_CORRUPT: "A file of predictions or no-answer scores is not a JSON object of the right values.",
   PREDICTIONS_MISSING: "Questions lack a prediction or a no-answer score.",
 } as const;

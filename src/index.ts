@@ -11,7 +11,10 @@ export { loadRecipe, parseRecipe, recipeToYaml } from "./train/recipe-load.js";
 export type { Recipe, RecipeInput } from "./train/recipe.js";
 export type { TrainEvent } from "./train/events.js";
 
-export { type Answer, type Question, QuestionAnswerer } from "./tasks/extractive/question-answerer.js";
+export { type AnswersFor, type CallOptions, type OpenOptions, QuestionAnswerer } from "./tasks/extractive/question-answerer.js";
+export type { PreparedQuestion, Question } from "./tasks/extractive/prepared-question.js";
+export type { AnswerOptions, ResolvedAnswerOptions } from "./tasks/extractive/answer-options.js";
+export type { Answer } from "./tasks/extractive/answer-spans.js";
 
 export { type DataReport, loadExamples, type LoadOptions, type QaExample } from "./data/examples.js";
 export { shuffled, splitExamples } from "./data/splits.js";

@@ -37,6 +37,22 @@ describe("an answer in its context", () => {
     expect(show("Some text.", 0, 0, [])).toBe("Q: Who?\nA: no answer (score 0.50; people said: nothing)\n  Some text.");
   });
 
+  test("without answers of people is told with its place", () => {
+    const shown = highlightAnswer({ question: "Who?", context: "Ada wrote.", answer: { answer: "Ada", start: 0, end: 3, score: 1 } });
+    expect(shown).toBe("Q: Who?\nA: Ada (score 1.00, characters 0 to 3)\n  «Ada» wrote.");
+  });
+
+  test("of a script without spaces stands in a piece of it, whole characters on both sides", () => {
+    const context = "𠀀𠀁".repeat(5000);
+    const shown = show(context, 8000, 8004);
+    expect(shown.length).toBeLessThan(500);
+    expect(shown).not.toMatch(/\p{Surrogate}/u);
+  });
+
+  test("cannot send the terminal control sequences", () => {
+    expect(show("Ada \u001b[31m wrote\u0007\u009b2J it.", 0, 3, ["\u001b[2J"])).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  });
+
   test("whatever the context, what is marked is the answer", () => {
     const words = fc.array(fc.constantFrom("a", "longer", "über", "👩‍👩‍👧", "中文", "\n", "x".repeat(120), "\u00a0"), {
       minLength: 1,

@@ -8,6 +8,7 @@ const verbs: Readonly<Record<string, () => Promise<RegisterVerb>>> = {
   quickstart: async () => (await import("./quickstart.js")).registerQuickstart,
   train: async () => (await import("./train.js")).registerTrain,
   evaluate: async () => (await import("./evaluate.js")).registerEvaluate,
+  ask: async () => (await import("./ask.js")).registerAsk,
   score: async () => (await import("./score.js")).registerScore,
   inspect: async () => (await import("./inspect.js")).registerInspect,
   pull: async () => (await import("./pull.js")).registerPull,

@@ -148,6 +148,51 @@ describe("a RoBERTa tokenizer", () => {
   });
 });
 
+describe("words", () => {
+  test("are told of each token where asked for, special tokens being part of none", async () => {
+    const pair = [{ first: "it", second: "The books 😀 it." }];
+    const [[window]] = await bert.encodePairs(pair, { maxLength: 20, words: true });
+    expect(window.ids.map((id) => bertWords[id]).join(" ")).toBe("[CLS] it [SEP] the book ##s [UNK] it [UNK] [SEP]");
+    expect(window.wordIds).toEqual([null, 0, null, 0, 1, 1, 2, 3, 4, null]);
+    expect((await bert.encodePairs(pair, { maxLength: 20 }))[0][0].wordIds).toBeUndefined();
+  });
+
+  test("keep their numbers in every window", async () => {
+    const windows = (await bert.encodePairs([{ first: "it", second: "the books the books" }], { maxLength: 7, stride: 1, words: true }))[0];
+    expect(windows.map(({ wordIds }) => wordIds!.slice(3, -1))).toEqual([
+      [0, 1, 1],
+      [1, 2, 3],
+      [3, 3],
+    ]);
+  });
+});
+
+test("the size of a vocabulary is that of the library's own copy, added tokens with it, whichever form the model has", async () => {
+  const added = (id: number, content: string) => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  });
+  const definition = (model: object, ...tokens: object[]) =>
+    JSON.stringify({ ...robertaDefinition(), added_tokens: tokens, model, post_processor: null });
+  const unigram = { type: "Unigram", unk_id: 0, vocab: [["<unk>", 0], ["a", -1], ["the", -2]], byte_fallback: false }; // prettier-ignore
+  const wordLevel = { type: "WordLevel", vocab: { a: 0, the: 7 }, unk_token: "a" };
+  const definitions = [
+    definition(unigram),
+    definition(unigram, added(3, "<s>"), added(1, "a")),
+    definition(wordLevel),
+    definition(wordLevel, added(8, "<s>")),
+  ];
+  for (const text of [...definitions, JSON.stringify(robertaDefinition())]) {
+    const { vocabularySize } = await Tokenizer.fromFolder(await folderWith({ "tokenizer.json": text }));
+    expect(vocabularySize).toBe(Math.max(...Object.values(RustTokenizer.fromString(text).getVocab(true))) + 1);
+  }
+});
+
 describe("offsets are UTF-16 code units of the original text", () => {
   const texts = {
     emoji: "who 😀 wrote 👩‍👩‍👧 it 🇫🇷 the",

@@ -18,6 +18,8 @@ export interface Encoding {
   offsets: [number, number][];
   /** null: a special token; 0: the first sequence (question); 1: the second (context). */
   sequenceIds: (0 | 1 | null)[];
+  /** Which word of its sequence a token is part of, as the tokenizer cuts words; null for special tokens. Only where asked for. */
+  wordIds?: (number | null)[];
 }
 
 export interface PairOptions {
@@ -29,11 +31,14 @@ export interface PairOptions {
   maxFirstLength?: number;
   /** Tokens of all windows of all pairs together. Undefined: no limit. */
   maxTokens?: number;
+  /** Say which word each token is part of. Default false. */
+  words?: boolean;
 }
 
 interface Tokens {
   ids: number[];
   offsets: [number, number][];
+  words?: (number | null)[];
 }
 
 /** Where a model wants its special tokens: before, between and after the two sequences. */
@@ -77,7 +82,7 @@ export class Tokenizer {
     const typeId = config["pad_token_type_id"] ?? (isObject(definition["padding"]) ? definition["padding"]["pad_type_id"] : 0);
     this.#library = library;
     this.#layout = layout;
-    this.vocabularySize = largestId(library) + 1;
+    this.vocabularySize = largestId(library, definition) + 1;
     this.clsId = idOf(specialTokens.cls_token, specialTokens.bos_token, "[CLS]", "<s>") ?? -1;
     this.sepId = idOf(specialTokens.sep_token, specialTokens.eos_token, "[SEP]", "</s>") ?? -1;
     this.padId = idOf(specialTokens.pad_token, "[PAD]", "<pad>", specialTokens.eos_token) ?? Math.max(this.sepId, 0);
@@ -117,10 +122,10 @@ export class Tokenizer {
    * const [windows] = await tokenizer.encodePairs([{ first: question, second: context }], { maxLength: 384, stride: 128 });
    */
   async encodePairs(pairs: { first: string; second: string }[], options: PairOptions): Promise<Encoding[][]> {
-    const { maxLength, stride, maxFirstLength, maxTokens = Infinity } = options;
+    const { maxLength, stride, maxFirstLength, maxTokens = Infinity, words = false } = options;
     const specialTokens = this.pairSpecialTokens;
     checkWindow(maxLength, stride, specialTokens);
-    const tokens = await this.#tokenise(new Set(pairs.flatMap(({ first, second }) => [first, second])));
+    const tokens = await this.#tokenise(new Set(pairs.flatMap(({ first, second }) => [first, second])), words);
     let total = 0;
     const cut = pairs.map((pair) => {
       const first = shortened(tokens.get(pair.first)!, { start: 0, end: maxFirstLength ?? Infinity });
@@ -152,14 +157,18 @@ export class Tokenizer {
   }
 
   /** Each text's tokens without special ones. The library works in threads of its own; JavaScript's gets its turn between batches. */
-  async #tokenise(texts: Set<string>): Promise<Map<string, Tokens>> {
+  async #tokenise(texts: Set<string>, words: boolean): Promise<Map<string, Tokens>> {
     const tokens = new Map<string, Tokens>();
     const list = [...texts];
     for (let start = 0; start < list.length; start += batchSize) {
       const batch = list.slice(start, start + batchSize);
       const encodings = await this.#library.encodeBatch(batch, { addSpecialTokens: false });
       for (const [i, encoding] of encodings.entries()) {
-        tokens.set(batch[i], { ids: encoding.getIds(), offsets: offsetsInCodeUnits(encoding, batch[i]) });
+        tokens.set(batch[i], {
+          ids: encoding.getIds(),
+          offsets: offsetsInCodeUnits(encoding, batch[i]),
+          ...(words && { words: encoding.getWordIds().map((word) => word ?? null) }),
+        });
       }
     }
     return tokens;
@@ -172,18 +181,19 @@ function offsetsInCodeUnits(encoding: RustEncoding, text: string): [number, numb
   return positions ? offsets.map(([start, end]) => [positions[start], positions[end]]) : offsets;
 }
 
-function shortened(tokens: Tokens, { start, end }: { start: number; end: number }): Tokens {
-  return { ids: tokens.ids.slice(start, end), offsets: tokens.offsets.slice(start, end) };
+function shortened({ ids, offsets, words }: Tokens, { start, end }: { start: number; end: number }): Tokens {
+  return { ids: ids.slice(start, end), offsets: offsets.slice(start, end), ...(words && { words: words.slice(start, end) }) };
 }
 
 function assemble(layout: PairLayout, first: Tokens, second: Tokens): Encoding {
-  const encoding: Encoding = { ids: [], typeIds: [], offsets: [], sequenceIds: [] };
+  const encoding: Encoding = { ids: [], typeIds: [], offsets: [], sequenceIds: [], ...(second.words && { wordIds: [] }) };
   const addSpecial = (tokens: Special[]): void => {
     for (const { id, typeId } of tokens) {
       encoding.ids.push(id);
       encoding.typeIds.push(typeId);
       encoding.offsets.push([0, 0]);
       encoding.sequenceIds.push(null);
+      encoding.wordIds?.push(null);
     }
   };
   const addSequence = (tokens: Tokens, sequence: 0 | 1): void => {
@@ -192,6 +202,7 @@ function assemble(layout: PairLayout, first: Tokens, second: Tokens): Encoding {
       encoding.typeIds.push(layout.typeIds[sequence]);
       encoding.offsets.push(tokens.offsets[i]);
       encoding.sequenceIds.push(sequence);
+      encoding.wordIds?.push(tokens.words?.[i] ?? null);
     }
   };
   addSpecial(layout.special[0]);
@@ -204,8 +215,7 @@ function assemble(layout: PairLayout, first: Tokens, second: Tokens): Encoding {
 
 /** Learns from one short pair where the tokenizer's own post-processing puts special tokens, whatever form it is written in. */
 async function findPairLayout(library: RustTokenizer): Promise<PairLayout> {
-  const probes = ["a", "the", "1", ...Object.keys(library.getVocab(false)).slice(0, 1000)];
-  for (const probe of probes) {
+  for (const probe of probeTexts(library)) {
     const encoding = await library.encode(probe, probe, { addSpecialTokens: true });
     const sequences = encoding.getSequenceIds();
     const [first, second] = [sequences.indexOf(0), sequences.indexOf(1)];
@@ -224,10 +234,29 @@ async function findPairLayout(library: RustTokenizer): Promise<PairLayout> {
   });
 }
 
-function largestId(library: RustTokenizer): number {
-  let largest = -1;
-  for (const id of Object.values(library.getVocab(true))) if (id > largest) largest = id;
-  return largest;
+/** Texts of which one should have tokens. The vocabulary is asked for only where the usual ones have none: a large one takes long. */
+function* probeTexts(library: RustTokenizer): Generator<string> {
+  yield* ["a", "the", "1"];
+  yield* Object.keys(library.getVocab(false)).slice(0, 1000);
+}
+
+/**
+ * From the definition, where its model has the vocabulary as {token: id} or, of Unigram, as a list: the library's own copy of a vocabulary
+ * takes several times as long. Added tokens get their ids from the library, which need not keep those of the file.
+ */
+function largestId(library: RustTokenizer, definition: Record<string, unknown>): number {
+  const { model, added_tokens: added } = definition;
+  const vocabulary = isObject(model) ? model["vocab"] : undefined;
+  if (!Array.isArray(added) || (!Array.isArray(vocabulary) && !isObject(vocabulary))) return largest(Object.values(library.getVocab(true)));
+  const addedIds = added.map((token: unknown) => (isObject(token) ? (library.tokenToId(String(token["content"])) ?? -1) : -1));
+  return Math.max(largest(addedIds), Array.isArray(vocabulary) ? vocabulary.length - 1 : largest(Object.values(vocabulary)));
+}
+
+/** −1 for none. */
+function largest(ids: readonly unknown[]): number {
+  let found = -1;
+  for (const id of ids) if (typeof id === "number" && id > found) found = id;
+  return found;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -51,7 +51,7 @@ export function checkWindow(maxLength: number, stride: number | undefined, speci
       message: "A window is too short for a question and a context.",
       expected: `a max_length of at least ${specialTokens + 2} tokens (${specialTokens} are special)`,
       received: String(maxLength),
-      next: "Raise max_length; 384 is usual.",
+      next: "Raise max_length (where questions are answered: max_seq_len); 384 is usual.",
     });
   }
   if (stride !== undefined && (!Number.isInteger(stride) || stride < 0 || stride >= room)) {
@@ -71,7 +71,7 @@ export function questionTooLong(question: string, tokens: number, maxLength: num
     message: `The question "${question.slice(0, 60)}${question.length > 60 ? "…" : ""}" leaves no room for its context.`,
     expected: `at most ${longest} tokens (max_length ${maxLength})`,
     received: `${tokens} tokens`,
-    next: "Raise max_length, shorten the question, or let questions be cut (max_question_length).",
+    next: "Raise max_length, shorten the question, or let questions be cut (max_question_length; where questions are answered: max_question_len).",
   });
 }
 

@@ -2,6 +2,7 @@
  * Runs a network forward only: its blocks joined end to end into one graph, so that the runtime reuses memory between layers
  * and nothing is kept. Weights are inputs bound to the parameter store: what training writes, evaluation reads, without a copy.
  */
+import { InternalError } from "../../errors.js";
 import { type Bindings, evaluateShape } from "../graph/dimension.js";
 import { Graph } from "../graph/graph.js";
 import { input, type TensorType, type Value } from "../graph/value.js";
@@ -45,8 +46,9 @@ export function joinNetwork(network: Network, outputs: readonly string[]): Joine
 
 export interface InferenceExecutor {
   readonly inputs: readonly string[];
-  /** Outputs are copies. */
+  /** Outputs are copies. Runs asked for at once follow each other in the order of the calls: they share the memory of inputs and outputs. */
   run(bindings: Bindings, inputs: Readonly<Record<string, HostArray>>, options?: RunOptions): Promise<Record<string, Float32Array>>;
+  /** Gives the program back, once the runs asked for before have ended. */
   release(): void;
 }
 
@@ -68,22 +70,34 @@ export async function createInferenceExecutor(
     if (memory === undefined || memory.byteLength < bytes) memories.set(name, (memory = runtime.allocate(bytes)));
     return runtime.tensor(memory, 0, type.dtype, shape);
   };
+  const compute: InferenceExecutor["run"] = async (bindings, inputs, options) => {
+    options?.signal?.throwIfAborted();
+    const ins = joined.inputs.map((name) => {
+      const tensor = tensorFor(name, network.inputs[name], bindings);
+      (tensor.data as Float32Array).set(inputs[name] as Float32Array);
+      return tensor;
+    });
+    const outs = joined.graph.outputs.map(({ name, value }) => tensorFor(name, value, bindings));
+    try {
+      await program.run([...ins, ...parameters], outs, options);
+      return Object.fromEntries(outs.map((tensor, index) => [outputs[index], Float32Array.from(tensor.data as Float32Array)]));
+    } finally {
+      for (const tensor of [...ins, ...outs]) tensor.release();
+    }
+  };
+  let last: Promise<unknown> = Promise.resolve();
+  let isReleased = false;
   return {
     inputs: joined.inputs,
-    run: async (bindings, inputs, options) => {
-      const ins = joined.inputs.map((name) => {
-        const tensor = tensorFor(name, network.inputs[name], bindings);
-        (tensor.data as Float32Array).set(inputs[name] as Float32Array);
-        return tensor;
-      });
-      const outs = joined.graph.outputs.map(({ name, value }) => tensorFor(name, value, bindings));
-      try {
-        await program.run([...ins, ...parameters], outs, options);
-        return Object.fromEntries(outs.map((tensor, index) => [outputs[index], Float32Array.from(tensor.data as Float32Array)]));
-      } finally {
-        for (const tensor of [...ins, ...outs]) tensor.release();
-      }
+    run: (...given) => {
+      if (isReleased) return Promise.reject(new InternalError("inference was asked for after release()"));
+      const turn = last.then(() => compute(...given));
+      last = turn.catch(() => undefined);
+      return turn;
     },
-    release: () => program.release(),
+    release: () => {
+      if (!isReleased) void last.then(() => program.release());
+      isReleased = true;
+    },
   };
 }

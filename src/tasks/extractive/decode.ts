@@ -111,12 +111,12 @@ export function largest(values: Float32Array, length: number, k: number): number
 const scoreOf = (candidate: Candidate) => candidate.score;
 
 /** Whether a score has a place in a list of the k best: for most it has none, which spares sorting them. */
-function isAmongBest<T>(best: T[], score: number, scoreOf: (item: T) => number, k: number): boolean {
+export function isAmongBest<T>(best: T[], score: number, scoreOf: (item: T) => number, k: number): boolean {
   return best.length < k || score > scoreOf(best[k - 1]);
 }
 
 /** Puts an item where it belongs in a list of the k best, after those of the same score. */
-function keep<T>(best: T[], item: T, scoreOf: (item: T) => number, k: number): void {
+export function keep<T>(best: T[], item: T, scoreOf: (item: T) => number, k: number): void {
   if (best.length === k) best.pop();
   const score = scoreOf(item);
   let place = best.length;

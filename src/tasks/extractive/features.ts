@@ -18,6 +18,8 @@ export interface Feature {
   typeIds: Int32Array;
   /** [length, 2]: start and end of each context token in UTF-16 code units of the context; −1 for other tokens. */
   offsets: Int32Array;
+  /** [length, 2]: as `offsets`, of the word that each token is part of, as far as it stands in the window. Only where asked for. */
+  wordOffsets?: Int32Array;
   /** Label: the token at which the answer begins; 0 (CLS) for none. */
   start: number;
   /** Label: the token at which the answer ends, inclusive. */
@@ -37,6 +39,8 @@ export interface FeatureOptions {
   maxTokens?: number;
   /** Leaves out examples whose answers were not found in their context, and refuses data from which nothing can be learnt. */
   forTraining: boolean;
+  /** Give features the places of words, too. Default false. */
+  words?: boolean;
 }
 
 export interface FeatureReport {
@@ -98,7 +102,13 @@ export async function makeFeatures(
   for (let from = 0; from < used.length; from += examplesAtOnce) {
     const indices = used.slice(from, from + examplesAtOnce);
     const pairs = indices.map((index) => ({ first: examples[index].question.trim(), second: examples[index].context }));
-    const encodings = await tokenizer.encodePairs(pairs, { maxLength, stride, maxFirstLength: maxQuestionLength, maxTokens });
+    const encodings = await tokenizer.encodePairs(pairs, {
+      maxLength,
+      stride,
+      maxFirstLength: maxQuestionLength,
+      maxTokens,
+      words: options.words,
+    });
     for (const [i, windows] of encodings.entries()) {
       const example = examples[indices[i]];
       const made = windows.map((window) => makeFeature(window, example, indices[i]));
@@ -121,6 +131,7 @@ function makeFeature(window: Encoding, example: QaExample, exampleIndex: number)
     ids: Int32Array.from(window.ids),
     typeIds: Int32Array.from(window.typeIds),
     offsets,
+    ...(window.wordIds && { wordOffsets: wordOffsets(offsets, window.wordIds) }),
     length,
   };
   const answer = firstAnswer(example);
@@ -132,6 +143,17 @@ export function contextTokenOffsets(window: Encoding): Int32Array {
   const offsets = new Int32Array(2 * window.ids.length).fill(-1);
   for (const [token, span] of window.offsets.entries()) if (window.sequenceIds[token] === 1) offsets.set(span, 2 * token);
   return offsets;
+}
+
+/** Each context token's offsets widened to its neighbours of the same word; a token that is part of no word keeps its own. */
+function wordOffsets(offsets: Int32Array, wordIds: readonly (number | null)[]): Int32Array {
+  const words = offsets.slice();
+  const sameWord = (token: number, next: number) =>
+    offsets[2 * token] >= 0 && offsets[2 * next] >= 0 && wordIds[token] !== null && wordIds[token] === wordIds[next];
+  for (let token = 1; token < wordIds.length; token++) if (sameWord(token - 1, token)) words[2 * token] = words[2 * (token - 1)];
+  for (let token = wordIds.length - 1; token > 0; token--)
+    if (sameWord(token - 1, token)) words[2 * (token - 1) + 1] = words[2 * token + 1];
+  return words;
 }
 
 const noSpan = { start: 0, end: 0 };

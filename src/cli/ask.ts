@@ -1,0 +1,111 @@
+/** `lectern ask --model M --context FILE "question"`: what a reader finds in a text, and where. */
+import { readFile } from "node:fs/promises";
+import type { Command } from "commander";
+import { readingError } from "../checkpoint/file-system-errors.js";
+import { LecternError } from "../errors.js";
+import type { AnswerOptions } from "../tasks/extractive/answer-options.js";
+import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
+import { wholeNumber, withExamples } from "./help.js";
+import { highlightAnswer, printable } from "./highlight.js";
+import { Output, resultColors } from "./output.js";
+
+interface AskOptions {
+  model: string;
+  context: string;
+  revision?: string;
+  topK: number;
+  docStride?: number;
+  maxAnswerLen?: number;
+  maxSeqLen?: number;
+  maxQuestionLen?: number;
+  handleImpossibleAnswer?: boolean;
+  threads?: number;
+  json?: boolean;
+}
+
+export function registerAsk(program: Command): void {
+  const command = program
+    .command("ask")
+    .description("answer questions on a text, and say where in it the answers stand")
+    .argument("<questions...>", "one or several, each in quotes")
+    .requiredOption("--model <model>", "folder of a model, or its name on the Hugging Face Hub")
+    .requiredOption("--context <file>", "the text to look in, UTF-8; - reads it from standard input")
+    .option("--revision <revision>", "branch, tag or commit of a Hub model")
+    .option("--top-k <n>", "how many answers to each question", wholeNumber(1), 1)
+    .option("--handle-impossible-answer", "the text need not hold the answer: say so where that is likeliest")
+    .option("--max-answer-len <n>", "most tokens of an answer (default: 15)", wholeNumber(1))
+    .option("--max-question-len <n>", "tokens of a question that are read (default: 64)", wholeNumber(1))
+    .option("--max-seq-len <n>", "most tokens of a window (default: what the model takes, at most 384)", wholeNumber(1))
+    .option("--doc-stride <n>", "tokens that two windows share (default: half a window, at most 128)", wholeNumber(0))
+    .option("--threads <n>", "CPU threads; one a core by default", wholeNumber(1))
+    .option("--json", "print {score, start, end, answer}: of several answers, and of several questions, a list")
+    .action(async (questions: string[], options: AskOptions) => ask(questions, options));
+  withExamples(command, [
+    { line: 'lectern ask --model runs/quickstart --context article.txt "Who wrote it?"', does: "the answer, marked in its context" },
+    { line: 'lectern ask --model M --context - --top-k 3 --json "Who?" "When?" < article.txt', does: "three answers to each, as JSON" },
+  ]);
+}
+
+async function ask(questions: readonly string[], options: AskOptions): Promise<void> {
+  const output = new Output(options.json ?? false);
+  const context = await readContext(options.context, output);
+  const { topK: top_k, handleImpossibleAnswer: handle_impossible_answer, model, revision, threads } = options;
+  const settings: AnswerOptions = {
+    top_k,
+    handle_impossible_answer,
+    max_answer_len: options.maxAnswerLen,
+    max_question_len: options.maxQuestionLen,
+    max_seq_len: options.maxSeqLen,
+    doc_stride: options.docStride,
+  };
+  const reader = await QuestionAnswerer.from(model, { revision, threads });
+  if (reader.missingParameters.length > 0) output.note(`${model} is not trained to answer questions: its answers are random.`);
+  const prepared = await reader.prepare(
+    questions.map((question) => ({ question, context })),
+    settings,
+  );
+  const progress = output.progress();
+  const onProgress = (done: number, total: number) => progress.show({ type: "evaluating", step: 0, done, total });
+  const answers = await reader.answerPrepared(prepared, { onProgress }).finally(() => progress.close());
+  const shaped = answers.map((best) => (top_k === 1 ? best[0] : best));
+  output.result(questions.length === 1 ? shaped[0] : shaped, () =>
+    questions
+      .map((question, index) => {
+        const [answer, ...others] = answers[index];
+        const lines = others.map(({ answer, score, start, end }, place) => {
+          const where = resultColors.dim(`(score ${score.toFixed(2)}, characters ${start} to ${end})`);
+          return `${place + 2}. ${resultColors.green(printable(answer) || "no answer")} ${where}`;
+        });
+        return [highlightAnswer({ question, context, answer }), ...lines].join("\n");
+      })
+      .join("\n\n"),
+  );
+  reader.release();
+}
+
+/** The text as it is, a byte order mark included: places in it count from the file's first character. */
+async function readContext(file: string, output: Output): Promise<string> {
+  const name = file === "-" ? "standard input" : file;
+  if (file === "-" && process.stdin.isTTY) output.note("Type or paste the text; Ctrl-D on a line of its own ends it.");
+  let bytes: Uint8Array;
+  try {
+    bytes = file === "-" ? await readAll(process.stdin) : await readFile(file);
+  } catch (error) {
+    throw readingError(error, name, "a text file; text itself can be piped in with --context -");
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new LecternError(
+      "FILE_NOT_READABLE",
+      { message: `${name} is not UTF-8 text.`, expected: "plain text in UTF-8", next: "Save it as text in UTF-8." },
+      { cause: error },
+    );
+  }
+}
+
+async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
