@@ -1,7 +1,7 @@
 /** `lectern ask --model M --context FILE "question"`: what a reader finds in a text, and where. */
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { readingError } from "../files/file-system-errors.js";
+import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import type { AnswerOptions } from "../tasks/extractive/answer-options.js";
 import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
