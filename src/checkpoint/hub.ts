@@ -114,7 +114,7 @@ async function list(context: HubContext, attempts: number | undefined): Promise<
 
 /** Files wanted of any model, where it has them; weights come on top. */
 const wanted =
-  /^(config|generation_config|special_tokens_map|added_tokens|adapter_config|vocab|tokenizer[\w.-]*)\.json$|^(vocab\.txt|merges\.txt|chat_template\.jinja|README\.md)$/;
+  /^(config|generation_config|special_tokens_map|added_tokens|adapter_config|vocab|tokenizer[\w.-]*)\.json$|^(vocab\.txt|spm\.model|merges\.txt|chat_template\.jinja|README\.md)$/;
 
 async function download(context: HubContext, { commit, files }: Listing, onProgress?: DownloadProgress): Promise<string> {
   const { settings, model } = context;
@@ -139,7 +139,7 @@ async function download(context: HubContext, { commit, files }: Listing, onProgr
 }
 
 function hasTokenizer(folder: string): boolean {
-  return ["tokenizer.json", "vocab.txt"].some((name) => existsSync(path.join(folder, name)));
+  return ["tokenizer.json", "vocab.txt", "spm.model"].some((name) => existsSync(path.join(folder, name)));
 }
 
 /** ORGANISATION/NAME[@REVISION], or undefined for what cannot be one. */

@@ -7,6 +7,7 @@ import { chmod, copyFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { recoverFolder, writeFilesAtomic, writeFolderAtomic } from "./atomic.js";
+import type { TokenizerFile } from "../text/tokenizer-files.js";
 import { configText, parseConfigText } from "./config-json.js";
 import { containedFile, openPlainFile, readContainedText } from "../files/plain-file.js";
 import { openSafetensors, type WeightSource } from "./safetensors-read.js";
@@ -26,8 +27,8 @@ const longestConfig = 16 * 2 ** 20;
 export interface ModelContents {
   config: Record<string, unknown>;
   tensors: Iterable<TensorData>;
-  /** Files copied as they are: `Tokenizer.files`, a licence. */
-  files?: readonly { name: string; path: string }[];
+  /** Files copied as they are, or written with a text: `Tokenizer.files`, a licence. */
+  files?: readonly TokenizerFile[];
   /** Weights larger than this are cut into several files. */
   maxShardBytes?: number;
 }
@@ -93,7 +94,10 @@ export async function saveModelFolder(folder: string, contents: ModelContents): 
  */
 export async function writeModelFiles(folder: string, contents: ModelContents): Promise<string[]> {
   await writeFile(path.join(folder, "config.json"), configText(contents.config));
-  for (const { name, path: from } of contents.files ?? []) await copyContained(path.dirname(from), path.basename(from), path.join(folder, name));
+  for (const file of contents.files ?? []) {
+    const to = path.join(folder, file.name);
+    await ("path" in file ? copyContained(path.dirname(file.path), path.basename(file.path), to) : writeFile(to, file.text));
+  }
   const weights = await writeWeights(folder, contents.tensors, { maxShardBytes: contents.maxShardBytes });
   return ["config.json", ...(contents.files ?? []).map((file) => file.name), ...weights];
 }

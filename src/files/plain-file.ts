@@ -48,11 +48,16 @@ export interface TextFile {
  * The text of a file in UTF-8, without its byte order mark.
  * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, FILE_TOO_LARGE
  */
-export function readPlainText(file: string, { what, limit }: TextFile): string {
+export function readPlainText(file: string, kind: TextFile): string {
+  return decodeUtf8(readPlainBytes(file, kind), file, kind.what);
+}
+
+/** The content of a file, whatever it is. Throws as `readPlainText`. */
+function readPlainBytes(file: string, { what, limit }: TextFile): Buffer {
   const { descriptor, size } = openPlainFile(file, what);
   try {
     if (size > limit) throw tooLarge(file, what, limit, size);
-    return decodeUtf8(readFileSync(descriptor), file, what);
+    return readFileSync(descriptor);
   } catch (error) {
     throw readingError(error, file, what);
   } finally {
@@ -112,6 +117,11 @@ export function containedFile(folder: string, name: string, what: string): strin
 /** The text of a file of a model folder: `readPlainText` of a `containedFile`. */
 export function readContainedText(folder: string, name: string, kind: TextFile): string {
   return readPlainText(containedFile(folder, name, kind.what), kind);
+}
+
+/** The content of a file of a model folder, of a kind that is no text. Throws as `readContainedText`. */
+export function readContainedBytes(folder: string, name: string, kind: TextFile): Uint8Array {
+  return readPlainBytes(containedFile(folder, name, kind.what), kind);
 }
 
 function isWithin(folder: string, file: string): boolean {

@@ -1,30 +1,38 @@
 /**
  * The files of a tokenizer in a model folder: tokenizer.json holds all of it; tokenizer_config.json and the older special_tokens_map.json
- * say which tokens play which part; BERT folders from before tokenizer.json have a vocab.txt alone, from which the same is built here
- * (the pieces of BertTokenizerFast in transformers).
+ * say which tokens play which part; BERT folders from before tokenizer.json have a vocab.txt alone, DeBERTa folders
+ * an spm.model, from which the same is built here (as transformers' BertTokenizerFast and DebertaV2Converter do).
  */
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { LecternError } from "../errors.js";
-import { readContainedText } from "../files/plain-file.js";
+import { readContainedBytes, readContainedText } from "../files/plain-file.js";
+import { checkCharsmap } from "./charsmap.js";
+import { sentencePieceDefinition } from "./sentencepiece-definition.js";
+import { parseSentencePieceModel } from "./sentencepiece-model.js";
 
 /** The parts that special tokens play, by their names in tokenizer_config.json. */
 const roles = ["unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "bos_token", "eos_token"] as const;
 export type SpecialTokenRole = (typeof roles)[number];
 
 export interface TokenizerFiles {
-  /** The content of tokenizer.json: read, or built from vocab.txt. */
+  /** The content of tokenizer.json: read, or built from vocab.txt or spm.model. */
   definition: Record<string, unknown>;
   config: Record<string, unknown>;
   specialTokens: Partial<Record<SpecialTokenRole, string>>;
+  /** The file that the definition is from. */
+  source: string;
   /** The files that make up the tokenizer of a saved copy of the model. */
-  files: { name: string; path: string }[];
+  files: TokenizerFile[];
 }
+
+/** A file to copy, or to write with this text. */
+export type TokenizerFile = { readonly name: string } & ({ readonly path: string } | { readonly text: string });
 
 /** The largest vocabularies there are, of 262,144 tokens with their merges, take 33 MB. */
 const longestFile = 128 * 2 ** 20;
 
-const copied = ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "chat_template.jinja"];
+const copied = ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "spm.model", "vocab.json", "merges.txt", "chat_template.jinja"];
 
 /** @throws LecternError FILE_MISSING, TOKENIZER_MISSING, TOKENIZER_CORRUPT */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
@@ -43,8 +51,64 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     ? [...copied, "special_tokens_map.json"]
     : copied;
   const files = names.map((name) => ({ name, path: path.join(folder, name) })).filter((file) => existsSync(file.path));
-  const definition = (await readObject(folder, "tokenizer.json")) ?? (await definitionFromVocabulary(folder, config, specialTokens));
-  return { definition, config, specialTokens, files };
+  const found = { config, specialTokens, files };
+  const definition = await readObject(folder, "tokenizer.json");
+  if (definition !== undefined) {
+    const source = path.join(folder, "tokenizer.json");
+    checkNormalizer(source, definition["normalizer"]);
+    return { ...found, definition, source };
+  }
+  const model = path.join(folder, "spm.model");
+  if (existsSync(model)) {
+    const made = definitionFromSentencePiece(folder, config, specialTokens);
+    // transformers.js and others look for tokenizer.json: the copy has one.
+    return { ...found, definition: made, source: model, files: [{ name: "tokenizer.json", text: JSON.stringify(made) }, ...files] };
+  }
+  const vocabulary = path.join(folder, "vocab.txt");
+  return { ...found, definition: await definitionFromVocabulary(folder, config, specialTokens), source: vocabulary };
+}
+
+function definitionFromSentencePiece(
+  folder: string,
+  config: Record<string, unknown>,
+  specialTokens: TokenizerFiles["specialTokens"],
+): Record<string, unknown> {
+  const bytes = readContainedBytes(folder, "spm.model", { what: "the SentencePiece model of a tokenizer", limit: longestFile });
+  try {
+    return sentencePieceDefinition(parseSentencePieceModel(bytes), {
+      names: usualNames(specialTokens),
+      lowercase: config["do_lower_case"] === true,
+      splitPunctuation: config["split_by_punct"] === true,
+    });
+  } catch (error) {
+    throw new LecternError("TOKENIZER_CORRUPT", {
+      message: `${path.join(folder, "spm.model")} is not a tokenizer that can be read.`,
+      expected: "a SentencePiece model of the Unigram algorithm",
+      received: error instanceof Error ? error.message : String(error),
+      next: "Copy or download the file again, or add the tokenizer.json of the model to its folder.",
+    });
+  }
+}
+
+/** The names of special tokens in models of BERT's kind, where no file says others. */
+function usualNames(specialTokens: TokenizerFiles["specialTokens"]): Record<keyof typeof usual, string> {
+  return Object.fromEntries(Object.entries(usual).map(([role, name]) => [role, specialTokens[role as SpecialTokenRole] ?? name])) as Record<
+    keyof typeof usual,
+    string
+  >;
+}
+const usual = { unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]" } as const;
+
+/** Checks the tables of characters in a normalizer, alone or in a sequence of them. */
+function checkNormalizer(file: string, normalizer: unknown): void {
+  if (!isObject(normalizer)) return;
+  const { precompiled_charsmap: charsmap, normalizers } = normalizer;
+  try {
+    if (typeof charsmap === "string") checkCharsmap(Buffer.from(charsmap, "base64"));
+  } catch (error) {
+    throw tokenizerCorrupt(file, error instanceof Error ? error.message : String(error));
+  }
+  if (Array.isArray(normalizers)) for (const each of normalizers) checkNormalizer(file, each);
 }
 
 /** A token in a config: its text, or an object with its text as `content`. */
@@ -66,10 +130,7 @@ async function definitionFromVocabulary(
   const added = Object.entries((await readObject(folder, "added_tokens.json")) ?? {});
   for (const [token, id] of added) if (typeof id === "number") vocabulary.set(token, id);
 
-  const named = { unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]" } as const;
-  const names = Object.fromEntries(
-    Object.entries(named).map(([role, usual]) => [role, specialTokens[role as SpecialTokenRole] ?? usual]),
-  ) as Record<keyof typeof named, string>;
+  const names = usualNames(specialTokens);
   for (const role of ["unk_token", "sep_token", "cls_token"] as const) {
     if (!vocabulary.has(names[role])) {
       throw new LecternError("TOKENIZER_CORRUPT", {
@@ -136,7 +197,7 @@ function tokenizerMissing(folder: string): LecternError {
   const sentencePiece = ["spiece.model", "tokenizer.model", "sentencepiece.bpe.model"].find((name) => existsSync(path.join(folder, name)));
   return new LecternError("TOKENIZER_MISSING", {
     message: `${folder} has no tokenizer.`,
-    expected: "tokenizer.json (or, of a BERT model, vocab.txt)",
+    expected: "tokenizer.json (or, of a BERT model, vocab.txt, of a DeBERTa model, spm.model)",
     received: byteLevel ? "vocab.json and merges.txt alone" : sentencePiece,
     next: "Copy tokenizer.json and tokenizer_config.json of the model into the folder; most models on the Hugging Face Hub have both.",
   });

@@ -3,11 +3,10 @@
  * Added here: positions in JavaScript's code units, windows over long contexts, and each distinct text of a batch tokenised once, since in
  * reading-comprehension data the same context stands beside many questions.
  */
-import path from "node:path";
 import { Tokenizer as RustTokenizer, type Encoding as RustEncoding } from "tokenizers";
 import { LecternError } from "../errors.js";
 import { codeUnitPositions } from "./code-points.js";
-import { readTokenizerFiles, tokenizerCorrupt, type TokenizerFiles } from "./tokenizer-files.js";
+import { readTokenizerFiles, tokenizerCorrupt, type TokenizerFile, type TokenizerFiles } from "./tokenizer-files.js";
 import { checkWindow, cutIntoPieces, questionTooLong, tooManyTokens } from "./windows.js";
 
 /** One window: the tokens that go through a model together. */
@@ -69,8 +68,8 @@ export class Tokenizer {
   readonly sepId: number;
   /** The longest input that the model takes, in tokens, where its folder says so. */
   readonly maxLength: number | undefined;
-  /** The files to copy into a folder that the model is saved in. */
-  readonly files: { name: string; path: string }[];
+  /** The files of a folder that the model is saved in. */
+  readonly files: TokenizerFile[];
   readonly #library: RustTokenizer;
   readonly #layout: PairLayout;
 
@@ -105,7 +104,7 @@ export class Tokenizer {
       // Saved truncation and padding would apply to every call; how long a window is, the caller says.
       library = RustTokenizer.fromString(JSON.stringify({ ...source.definition, truncation: null, padding: null }));
     } catch (error) {
-      throw tokenizerCorrupt(path.join(folder, "tokenizer.json"), error instanceof Error ? error.message : String(error));
+      throw tokenizerCorrupt(source.source, error instanceof Error ? error.message : String(error));
     }
     return new Tokenizer(library, await findPairLayout(library), source);
   }
@@ -178,7 +177,22 @@ export class Tokenizer {
 function offsetsInCodeUnits(encoding: RustEncoding, text: string): [number, number][] {
   const offsets = encoding.getOffsets() as [number, number][];
   const positions = codeUnitPositions(text);
-  return positions ? offsets.map(([start, end]) => [positions[start], positions[end]]) : offsets;
+  return offsets.map(([start, end]) => (positions ? withoutSpace(text, positions[start], positions[end]) : withoutSpace(text, start, end)));
+}
+
+/**
+ * A token's place without white space at its ends: SentencePiece's tokens begin with the space before a word, which is no part of an answer.
+ * A token of nothing but space has an empty place behind it, where what follows begins.
+ */
+function withoutSpace(text: string, start: number, end: number): [number, number] {
+  while (start < end && isSpace(text, start)) start++;
+  while (start < end && isSpace(text, end - 1)) end--;
+  return [start, end];
+}
+
+function isSpace(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code <= 32 ? code === 32 || (code >= 9 && code <= 13) : code >= 160 && /\s/.test(text[at]);
 }
 
 function shortened({ ids, offsets, words }: Tokens, { start, end }: { start: number; end: number }): Tokens {

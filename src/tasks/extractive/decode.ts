@@ -88,9 +88,10 @@ export function decodeAnswers(
 
 /** Adds the spans of one window that count to the best of its example. */
 function collectSpans(best: Candidate[], { offsets, length }: Feature, logits: SpanLogits, nBest: number, maxAnswerLength: number): void {
-  const ends = largest(logits.end, length, nBest).filter((token) => offsets[2 * token] >= 0);
-  for (const start of largest(logits.start, length, nBest)) {
-    if (offsets[2 * start] < 0) continue;
+  // In the context, and not a token of white space alone, whose place is empty: an answer neither begins nor ends with one.
+  const counts = (token: number) => offsets[2 * token] >= 0 && offsets[2 * token + 1] > offsets[2 * token];
+  const ends = largest(logits.end, length, nBest).filter(counts);
+  for (const start of largest(logits.start, length, nBest).filter(counts)) {
     for (const end of ends) {
       if (end < start || end - start + 1 > maxAnswerLength) continue;
       const score = logits.start[start] + logits.end[end];
