@@ -25,6 +25,8 @@ export interface PrecisionRecall {
   points: PrecisionRecallPoint[];
   /** From 0 to 1; the script prints it in percent. */
   averagePrecision: number;
+  /** The threshold with the highest mean score over all questions, where "" is right for those without an answer. */
+  best: { threshold: number; score: number };
 }
 
 /**
@@ -37,14 +39,20 @@ export function precisionRecall(answers: readonly RankedAnswer[]): PrecisionReca
   if (answerable === 0) return undefined;
   const ranked = answers.toSorted((a, b) => a.nullOdds - b.nullOdds);
   const points: PrecisionRecallPoint[] = [{ threshold: -Infinity, precision: 1, recall: 0 }];
+  const unanswerable = answers.length - answerable;
+  let best = { threshold: -Infinity, score: unanswerable / answers.length };
   let truePositives = 0;
+  let answeredWrongly = 0; // though they have no answer
   let averagePrecision = 0;
   for (const [i, answer] of ranked.entries()) {
     if (answer.answerable) truePositives += answer.score;
+    else if (answer.score < 1) answeredWrongly++;
     if (i + 1 < ranked.length && ranked[i + 1].nullOdds === answer.nullOdds) continue;
     const point = { threshold: answer.nullOdds, precision: truePositives / (i + 1), recall: truePositives / answerable };
     averagePrecision += point.precision * (point.recall - points[points.length - 1].recall);
     points.push(point);
+    const score = (truePositives + unanswerable - answeredWrongly) / answers.length;
+    if (score > best.score) best = { threshold: answer.nullOdds, score };
   }
-  return { points, averagePrecision };
+  return { points, averagePrecision, best };
 }

@@ -44,7 +44,7 @@ export interface ChartFrame {
  * @param height pixels, or a function of the frame where the narrow one needs more
  */
 export function chart(label: string, height: number, optionOf: (frame: ChartFrame) => EChartsCoreOption): Markup {
-  return html`${draw(label, "wide", { width: 680, height, narrow: false }, optionOf)}${draw(label, "narrow", { width: 320, height, narrow: true }, optionOf)}`;
+  return html`${draw(label, "wide", { width: 1000, height, narrow: false }, optionOf)}${draw(label, "narrow", { width: 340, height, narrow: true }, optionOf)}`;
 }
 
 function draw(label: string, name: "wide" | "narrow", frame: ChartFrame, optionOf: (frame: ChartFrame) => EChartsCoreOption): Markup {
@@ -85,4 +85,4 @@ export function axis(settings: Record<string, unknown> & { gap?: number }): Reco
 }
 
 /** A legend above the chart. */
-export const legend = { top: 0, left: 0, textStyle: { color: colors.ink }, itemWidth: 14, itemHeight: 10, selectedMode: false };
+export const legend = { top: 0, left: 0, textStyle: { color: colors.ink }, itemWidth: 14, itemHeight: 10, itemGap: 32, selectedMode: false, icon: "roundRect" };

@@ -5,6 +5,8 @@ import type { Breakdown, Group } from "../breakdowns.js";
 import type { Calibration } from "../calibration.js";
 import type { ExampleResult } from "../example-results.js";
 import type { PrecisionRecall, PrecisionRecallPoint } from "../precision-recall.js";
+import { outcomes } from "../outcome.js";
+import type { Report } from "./report-data.js";
 import { axis, chart, colors, legend } from "./chart-svg.js";
 import type { Markup } from "./html.js";
 
@@ -42,16 +44,33 @@ export function scoreChart(results: readonly ExampleResult[], { bins }: Calibrat
   }));
 }
 
+export function outcomeChart(counted: Report["outcomes"]): Markup {
+  const shown = counted.toReversed();
+  return chart("Bar chart: how many questions had which outcome", 40 + 30 * shown.length, ({ narrow }) => ({
+    grid: { left: narrow ? 120 : 168, right: 52, top: 4, bottom: 24 },
+    xAxis: axis({ type: "value", minInterval: 1, splitNumber: narrow ? 2 : 5 }),
+    yAxis: axis({ type: "category", data: shown.map(({ outcome }) => outcomes[outcome].title), axisLabel: { color: colors.ink } }),
+    series: [
+      {
+        type: "bar",
+        barWidth: 16,
+        data: shown.map(({ outcome, count }) => ({ value: count, itemStyle: { color: outcome === "exact" ? colors.first : colors.second } })),
+        label: { show: true, position: "right", color: colors.ink, formatter: ({ dataIndex }: { dataIndex: number }) => `${percent(shown[dataIndex].share)}%` },
+      },
+    ],
+  }));
+}
+
 /** F1 of groups as bars with their intervals as whiskers. */
 export function breakdownChart({ name, groups }: Breakdown): Markup {
   const shown = groups.toReversed(); // ECharts counts from the bottom
   return chart(`Bar chart: F1 by ${name}, with 95% intervals`, 46 + 30 * shown.length, ({ narrow }) => ({
-    grid: { left: narrow ? 104 : 168, right: 16, top: 4, bottom: 40 },
+    grid: { left: narrow ? 128 : 220, right: 16, top: 4, bottom: 40 },
     xAxis: axis({ type: "value", min: 0, max: 100, name: "F1", gap: 24, interval: narrow ? 50 : 20 }),
     yAxis: axis({
       type: "category",
-      data: shown.map(({ name: group }) => group.replaceAll("_", " ")),
-      axisLabel: { color: colors.ink, width: narrow ? 92 : 152, overflow: "truncate", fontSize: narrow ? 11 : 12 },
+      data: shown.map(({ name: group, count }) => `${shortened(group.replaceAll("_", " "), narrow ? 14 : 30)} (${count})`),
+      axisLabel: { color: colors.ink },
     }),
     series: [
       { type: "bar", data: shown.map(({ f1 }) => percent(f1)), barWidth: 14, itemStyle: { color: colors.first } },
@@ -59,6 +78,8 @@ export function breakdownChart({ name, groups }: Breakdown): Markup {
     ],
   }));
 }
+
+const shortened = (name: string, most: number) => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
 
 /** A line from low to high with short ends. */
 function whisker(_params: CustomSeriesRenderItemParams, api: CustomSeriesRenderItemAPI) {

@@ -25,6 +25,24 @@ function element(name, properties, ...children) {
 }
 const text = (name, value, className = "") => element(name, { dir: "auto", className }, value);
 
+/** Where the word at a place begins (step -1) or ends (step 1). */
+function wordEnd(context, at, step) {
+  let end = Math.min(context.length, Math.max(0, at));
+  while (end > 0 && end < context.length && Math.abs(end - at) < 40 && /\S/.test(context[step < 0 ? end - 1 : end])) end += step;
+  return end;
+}
+
+/** Ranges that touch or overlap as one. */
+function merged(ranges) {
+  const result = [];
+  for (const [start, end] of ranges.sort((a, b) => a[0] - b[0])) {
+    const last = result[result.length - 1];
+    if (last !== undefined && start <= last[1]) last[1] = Math.max(last[1], end);
+    else result.push([start, end]);
+  }
+  return result;
+}
+
 /** A context cut at every beginning and end of an answer; what lies far from all of them is left out unless the whole is asked for. */
 function highlighted(example, whole) {
   const context = contexts[example.context];
@@ -33,17 +51,17 @@ function highlighted(example, whole) {
     ...(example.answer.span ? [{ span: example.answer.span, kind: "predicted", says: "predicted" }] : []),
     ...(example.other?.span ? [{ span: example.other.span, kind: "other", says: "predicted by the other model" }] : []),
   ];
-  const cuts = new Set([0, context.length]);
-  for (const { span: [start, end] } of spans) for (const cut of whole ? [start, end] : [start, end, start - near, end + near]) cuts.add(Math.min(context.length, Math.max(0, cut)));
-  const shownByDefault = ([from, to]) => spans.length === 0 ? from < 2 * near : spans.some(({ span: [start, end] }) => from < end + near && to > start - near);
-  if (spans.length === 0 && !whole) cuts.add(Math.min(2 * near, context.length));
+  const cuts = new Set([0, context.length, ...spans.flatMap(({ span }) => span)]);
+  const around = (spans.length === 0 ? [[0, near]] : spans.map(({ span }) => span)).map(([start, end]) => [wordEnd(context, start - near, -1), wordEnd(context, end + near, 1)]);
+  const shown = whole ? [[0, context.length]] : merged(around);
+  for (const cut of shown.flat()) cuts.add(cut);
   const sorted = [...cuts].sort((a, b) => a - b);
   const nodes = [];
   let gap = false;
   for (let i = 0; i + 1 < sorted.length; i++) {
     const piece = [sorted[i], sorted[i + 1]];
-    if (!whole && !shownByDefault(piece)) {
-      if (!gap) nodes.push(" … ");
+    if (!shown.some(([start, end]) => start <= piece[0] && end >= piece[1])) {
+      if (!gap) nodes.push(nodes.length === 0 ? "… " : " … ");
       gap = true;
       continue;
     }
@@ -71,7 +89,7 @@ function facts(answer, name) {
     element("span", {}, "F1 " + percent(answer.f1)),
     element("span", {}, "EM " + (answer.exact === 1 ? "yes" : "no")),
     element("span", {}, "score " + answer.probability.toFixed(3)),
-    element("span", {}, "null odds " + answer.nullOdds.toFixed(2)),
+    element("span", {}, "null odds " + answer.nullOdds.toFixed(2).replace("-", "\u2212")),
   );
   return line;
 }

@@ -31,14 +31,15 @@ section { background: var(--surface); border: 1px solid var(--line); border-radi
 .pair { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 24px; }
 figure { margin: 8px 0 12px; }
 .chart { display: block; width: 100%; height: auto; }
-.chart.narrow { display: none; }
-.pair .chart.wide { display: none; } .pair .chart.narrow { display: block; max-width: 480px; }
+.chart.narrow { display: none; max-width: 420px; }
+.pair .chart.wide { display: none; } .pair .chart.narrow { display: block; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; line-height: 1.35; }
 caption { text-align: left; color: var(--muted); padding-bottom: 4px; }
 th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-th.text, td.text { text-align: left; overflow-wrap: anywhere; }
+th.text, td.text { text-align: left; overflow-wrap: break-word; min-width: 7rem; }
+th small { display: block; color: var(--muted); font-weight: 400; }
 thead th { color: var(--muted); font-weight: 600; }
 tbody th { font-weight: 500; }
 details { margin: 8px 0; }
@@ -57,7 +58,7 @@ button.plain { border: 0; padding: 2px 0; color: var(--accent); text-decoration:
 .examples h3 { margin: 4px 0; font-size: 1.05rem; }
 .facts { display: flex; flex-wrap: wrap; gap: 2px 16px; color: var(--muted); font-size: .88rem; font-variant-numeric: tabular-nums; }
 .facts strong { color: var(--ink); }
-.answers { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 2px 12px; margin: 8px 0; }
+.answers { display: grid; grid-template-columns: fit-content(35%) minmax(0, 1fr); gap: 2px 12px; margin: 8px 0; }
 .answers dt { color: var(--muted); font-size: .88rem; } .answers dd { margin: 0; }
 .context { margin: 8px 0 4px; white-space: pre-wrap; }
 mark { color: inherit; border-radius: 3px; padding: 1px 0; background: none; }
@@ -68,10 +69,11 @@ mark.other { box-shadow: inset 0 2px var(--other-line); }
 .vh { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .up { color: var(--good); } .down { color: var(--bad); }
 footer { padding: 0 16px 32px; color: var(--muted); font-size: .88rem; }
-@media (max-width: 720px) {
+@media (max-width: 900px) {
   section { padding: 16px 12px; border-radius: 8px; } header, main, nav, footer { padding-left: 10px; padding-right: 10px; }
   h1 { font-size: 1.3rem; } .pair { grid-template-columns: minmax(0, 1fr); gap: 8px; }
-  .chart.wide { display: none; } .chart.narrow { display: block; max-width: 480px; } th, td { padding: 4px 6px; } .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .chart.wide { display: none; } .chart.narrow { display: block; } .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
+@media (max-width: 480px) { .filters { grid-template-columns: repeat(2, minmax(0, 1fr)); } .filters label:first-child { grid-column: 1 / -1; } table { font-size: .84rem; } th, td { padding: 4px 5px; } .cards dd { font-size: 1.35rem; } }
 @media print { body { background: none; } header button, .filters, .pages { display: none; } section { break-inside: avoid-page; border: 0; padding: 0; } }
 `;

@@ -6,18 +6,18 @@ import { createHash } from "node:crypto";
 import type { Breakdown } from "../breakdowns.js";
 import { outcomes } from "../outcome.js";
 import type { Interval } from "../statistics.js";
-import { breakdownChart, chartable, differenceChart, f1Bins, f1Chart, precisionRecallChart, reliabilityChart, scoreChart } from "./charts.js";
+import { breakdownChart, chartable, differenceChart, f1Bins, f1Chart, outcomeChart, precisionRecallChart, reliabilityChart, scoreChart } from "./charts.js";
 import { html, type Markup, scriptJson } from "./html.js";
 import { shownExamples } from "./page-examples.js";
 import { pageScript } from "./page-script.js";
 import { pageStyle } from "./page-style.js";
 import type { Comparison, MetricRow, Report } from "./report-data.js";
 
-const decimals = (value: number, digits: number) => value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
+const decimals = (value: number, digits: number) => value.toFixed(digits).replace(/^-(?!0\.?0*$)/, "−").replace("-", "");
 const percent = (share: number, digits = 1) => decimals(100 * share, digits);
 const range = ({ low, high }: Interval) => `${percent(low)}–${percent(high)}`;
 const count = (value: number) => value.toLocaleString("en-US");
-const signed = (value: number, digits: number) => (value > 0 ? "+" : "") + decimals(value, digits).replace("-", "−");
+const signed = (value: number, digits: number) => (value > 0 ? "+" : "") + decimals(value, digits);
 
 /** The page as an HTML document. */
 export function reportPage(report: Report): string {
@@ -58,7 +58,7 @@ export function reportPage(report: Report): string {
   return `${page.text}<style>${pageStyle}</style>\n${body.text}<script type="application/json" id="data">${data.text}</script>\n<script>${pageScript}</script>\n</body>\n</html>\n`;
 }
 
-type Cell = string | number | Markup | undefined;
+type Cell = string | Markup;
 
 /** A table with a caption; its first column names the rows. */
 function table(caption: string, head: readonly string[], rows: readonly (readonly Cell[])[], textColumns: readonly number[] = []): Markup {
@@ -109,10 +109,11 @@ function overview(report: Report): Markup {
   const wrong = report.results.filter(({ exact }) => exact !== 1).length;
   const hasBefore = report.metrics.some(({ before }) => before !== undefined);
   const compared = report.comparison?.name;
-  const shown = (value: number | undefined) => (value === undefined ? "" : Number.isInteger(value) ? count(value) : decimals(value, Math.abs(value) < 10 ? 4 : 2));
+  const figureOf = (name: string, value: number | undefined) =>
+    value === undefined ? "" : name.endsWith("total") ? count(value) : decimals(value, name === "loss" ? 4 : 2);
   return html`<dl class="cards">
-${card("Exact match", percent(mean("exact")), html`${range(report.exactInterval)}${change(row("exact"))}`)}
-${card("F1", percent(mean("f1")), html`${range(report.f1Interval)}${change(row("f1"))}`)}
+${card("Exact match", percent(mean("exact")), html`95%: ${range(report.exactInterval)}${change(row("exact"))}`)}
+${card("F1", percent(mean("f1")), html`95%: ${range(report.f1Interval)}${change(row("f1"))}`)}
 ${card("Not exact", count(wrong), `of ${count(report.results.length)} questions`)}
 ${card("Calibration error", percent(report.calibration.expectedError), "expected, in points of probability")}
 </dl>
@@ -121,10 +122,10 @@ ${table(
     ["metric", ...(hasBefore ? ["before training"] : []), compared === undefined ? "value" : report.name, ...(hasBefore ? ["change"] : []), ...(compared === undefined ? [] : [compared])],
     report.metrics.map(({ name, before, value, compared: other }) => [
       metricTitles[name] ?? name,
-      ...(hasBefore ? [shown(before)] : []),
-      shown(value),
+      ...(hasBefore ? [figureOf(name, before)] : []),
+      figureOf(name, value),
       ...(hasBefore ? [before === undefined || /total|runtime|per_second/.test(name) ? "" : signed(value - before, 2)] : []),
-      ...(compared === undefined ? [] : [shown(other)]),
+      ...(compared === undefined ? [] : [figureOf(name, other)]),
     ]),
   )}
 ${report.beforeSource === undefined ? html`<p class="note">No figures from before training: the model's folder has none. Name the untrained model with --baseline to measure them.</p>` : html`<p class="note">Before training: ${report.beforeSource}.</p>`}
@@ -151,12 +152,13 @@ ${folded("Scores as a table", table("Questions by score", ["score", "questions",
 }
 
 function errors({ outcomes: counted }: Report): Markup {
-  return table(
+  const shown = counted.filter((row) => row.count > 0 || !["not_answered", "should_not_answer"].includes(row.outcome));
+  return html`${figure(outcomeChart(shown), "Questions by what became of them.")}
+${table(
     "What became of the questions",
-    ["outcome", "questions", "share", "meaning"],
-    counted.map((row) => [outcomes[row.outcome].title, count(row.count), `${percent(row.share)}%`, outcomes[row.outcome].meaning]),
-    [3],
-  );
+    ["outcome", "questions", "share"],
+    shown.map((row) => [html`${outcomes[row.outcome].title}<small>${outcomes[row.outcome].meaning}</small>`, count(row.count), `${percent(row.share)}%`]),
+  )}`;
 }
 
 function breakdown(made: Breakdown): Markup {
@@ -168,18 +170,19 @@ ${figure(breakdownChart(shown), `Mean F1 by ${made.name}; the lines are 95% inte
 ${folded(`Table: ${count(made.groups.length)} groups, with numbers of questions`, table(`Scores by ${made.name}`, ["group", "n", "EM", "EM, 95%", "F1", "F1, 95%"], rows))}`;
 }
 
-function nullThreshold({ precisionRecall, nullThreshold: used, metrics }: Report): Markup {
+function nullThreshold({ precisionRecall, nullThreshold: used }: Report): Markup {
   const { exact, f1 } = precisionRecall!;
-  const value = (name: string) => decimals(metrics.find((metric) => metric.name === name)?.value ?? 0, 2);
+  const threshold = (value: number) => (value === -Infinity ? "none answered" : decimals(value, 2));
   const steps = f1.points.map((_, i) => i).filter((i) => i % Math.max(1, Math.ceil(f1.points.length / 20)) === 0 || i === f1.points.length - 1);
   return html`<dl class="cards">
 ${card("Average precision, F1", percent(f1.averagePrecision), "pr_f1_ap of the official script")}
 ${card("Average precision, EM", percent(exact.averagePrecision), "pr_exact_ap of the official script")}
 ${card("Threshold used", decimals(used!, 2), "answered “” where the null odds are above")}
-${card("Best threshold for F1", value("best_f1_thresh"), `F1 ${value("best_f1")} there`)}
+${card("Best for F1", threshold(f1.best.threshold), `F1 ${percent(f1.best.score)} there`)}
+${card("Best for EM", threshold(exact.best.threshold), `EM ${percent(exact.best.score)} there`)}
 </dl>
 ${figure(precisionRecallChart({ exact, f1 }), "Questions are answered from the surest on, by their null odds; each point is a threshold.")}
-${folded("Points of the curve as a table", table("Precision and recall by null threshold (every so many points; all are in precision_recall.csv)", ["threshold", "precision, F1", "recall, F1", "precision, EM", "recall, EM"], steps.map((i) => [i === 0 ? "none answered" : decimals(f1.points[i].threshold, 3), percent(f1.points[i].precision), percent(f1.points[i].recall), percent(exact.points[i].precision), percent(exact.points[i].recall)])))}`;
+${folded("Points of the curve as a table", table("Precision and recall by null threshold (every so many points; all are in precision_recall.csv)", ["threshold", "precision, F1", "recall, F1", "precision, EM", "recall, EM"], steps.map((i) => [threshold(f1.points[i].threshold), percent(f1.points[i].precision), percent(f1.points[i].recall), percent(exact.points[i].precision), percent(exact.points[i].recall)])))}`;
 }
 
 function calibrationSection({ calibration }: Report): Markup {
@@ -196,8 +199,8 @@ function calibrationSection({ calibration }: Report): Markup {
   )}</div></div>`;
 }
 
-/** Rows in the table of questions on which two models differ most. */
-const mostDifferent = 20;
+/** Rows in the table of questions on which two models differ most, for each of the two. */
+const mostDifferent = 10;
 
 function comparisonSection(report: Report, { name, f1, exact, higher, equal, lower, results: others }: Comparison): Markup {
   const line = (title: string, { difference, low, high, shareBetter }: Comparison["f1"]) => [
@@ -206,15 +209,14 @@ function comparisonSection(report: Report, { name, f1, exact, higher, equal, low
     `${signed(100 * low, 2)} to ${signed(100 * high, 2)}`,
     `${percent(shareBetter)}%`,
   ];
-  const apart = report.results
+  const differing = report.results
     .map((result, index) => ({ result, other: others[index], by: result.f1 - others[index].f1 }))
-    .filter(({ by }) => by !== 0)
-    .sort((a, b) => Math.abs(b.by) - Math.abs(a.by) || b.result.probability - a.result.probability)
-    .slice(0, mostDifferent);
+    .sort((a, b) => Math.abs(b.by) - Math.abs(a.by) || b.result.probability - a.result.probability);
+  const apart = [1, -1].flatMap((sign) => differing.filter(({ by }) => Math.sign(by) === sign).slice(0, mostDifferent));
   const verdict = f1.low > 0 ? `${report.name} is better: the interval lies above 0.` : f1.high < 0 ? `${name} is better: the interval lies below 0.` : "The interval holds 0: on these questions the difference may be chance.";
   return html`<p>${report.name} less ${name}, on the same questions. <strong>${verdict}</strong> F1 is higher on ${count(higher)} questions, equal on ${count(equal)}, lower on ${count(lower)}.</p>
 ${table("Difference of means, paired bootstrap", ["metric", "difference", "95% interval", "samples above 0"], [line("F1", f1), line("EM", exact)])}
-${figure(differenceChart(f1), `The mean difference in ${count(f1.means.length)} samples of the questions, drawn with replacement; the darker bars lie in the 95% interval.`)}
+${figure(differenceChart(f1), `The mean difference in ${count(f1.means.length)} samples of the questions, drawn with replacement; the coloured bars lie in the 95% interval.`)}
 <h3>Where they differ most</h3>
 ${table(
     "Questions with the largest difference of F1",
