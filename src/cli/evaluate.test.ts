@@ -65,6 +65,37 @@ describe("lectern evaluate", () => {
     expect(JSON.parse(scored.stdout)).toEqual({ exact_match: figures.exact, f1: figures.f1 });
   });
 
+  test("writes a report, with what the model's folder tells of the time before training", async () => {
+    const report = join(folder, "report");
+    await writeFile(join(folder, "tiny", "all_results.json"), JSON.stringify({ baseline_exact: 0.25, baseline_f1: 1.5, f1: 30 }));
+    const { exitCode, stdout, stderr } = await evaluate("--data", dev, "--max-samples", "12", "--report", report, "--json");
+    await rm(join(folder, "tiny", "all_results.json"));
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    const figures = JSON.parse(stdout) as Record<string, number>;
+    const page = await readFile(join(report, "report.html"), "utf8");
+    expect(page).toContain(`Before training: ${join(folder, "tiny", "all_results.json")}`);
+    const metrics = await readFile(join(report, "metrics.csv"), "utf8");
+    expect(metrics).toContain(`\nf1,1.5,${figures.f1},\n`);
+    expect((await readFile(join(report, "examples.csv"), "utf8")).match(/^[0-9a-f]{24},/gm)).toHaveLength(12);
+    expect((await readdir(report)).filter((name) => name.startsWith("events.out.tfevents"))).toHaveLength(1);
+  });
+
+  test("sets the model before training, and a second model, beside it", async () => {
+    await writeTinyReader(join(folder, "other"), { seed: 9 });
+    const report = join(folder, "side by side");
+    const words = ["--report", report, "--baseline", join(folder, "other"), "--compare", join(folder, "other")];
+    const { exitCode, stderr } = await evaluate("--data", dev, "--max-samples", "12", ...words);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(`the report is ${join(report, "report.html")}`);
+    const [head, f1] = (await readFile(join(report, "comparison.csv"), "utf8")).split("\n");
+    expect(head).toBe("metric,difference,low,high,share_better");
+    const [difference, low, high] = f1.split(",").slice(1).map(Number);
+    const row = (await readFile(join(report, "metrics.csv"), "utf8")).match(/^f1,(.*)$/m)![1].split(",").map(Number);
+    expect(row[0]).toBe(row[2]); // before and compared are the same model here
+    expect(100 * difference).toBeCloseTo(row[1] - row[2], 8);
+    expect(low <= difference && difference <= high).toBe(true);
+  });
+
   test("says once what the checkpoint lacks, and gives the same figures for a seed", async () => {
     await writeTinyReader(join(folder, "bare"), { holds: (name) => name.startsWith("bert."), rename: (name) => name.slice(5) });
     const run = (...words: string[]) =>
@@ -111,6 +142,8 @@ describe("lectern evaluate", () => {
     ["a threshold that is no number", ["--data", dev, "--threshold", "high"], /It must be a number/],
     ["a stride as long as the window", ["--data", dev, "--max-samples", "2", "--stride", "96"], /TOKENIZER_WINDOW/],
     ["data that are not there", ["--data", "none.json"], /FILE_MISSING/],
+    ["a comparison without a report", ["--data", dev, "--compare", starter], /USAGE: --compare is for a report/],
+    ["a second model that is not there", ["--data", dev, "--report", "unused", "--compare", "./none"], /HUB_NAME|FILE_MISSING/],
   ])("refuses %s", async (_, words, message) => {
     const { exitCode, stdout, stderr } = await evaluate(...words);
     expect([exitCode, stdout]).toEqual([1, ""]);
