@@ -7,6 +7,7 @@ import { Tokenizer as RustTokenizer, type Encoding as RustEncoding } from "token
 import { LecternError } from "../errors.js";
 import { codeUnitPositions } from "./code-points.js";
 import { readTokenizerFiles, tokenizerCorrupt, type TokenizerFile, type TokenizerFiles } from "./tokenizer-files.js";
+import { tokenizerHazard } from "./tokenizer-hazards.js";
 import { checkWindow, cutIntoPieces, questionTooLong, tooManyTokens } from "./windows.js";
 
 /** One window: the tokens that go through a model together. */
@@ -99,6 +100,8 @@ export class Tokenizer {
    */
   static async fromFolder(folder: string): Promise<Tokenizer> {
     const source = await readTokenizerFiles(folder);
+    const hazard = tokenizerHazard(source.definition);
+    if (hazard !== undefined) throw tokenizerCorrupt(path.join(folder, "tokenizer.json"), hazard);
     let library: RustTokenizer;
     try {
       // Saved truncation and padding would apply to every call; how long a window is, the caller says.
@@ -141,7 +144,7 @@ export class Tokenizer {
 
   /** The tokens of one text, with the special tokens that the model wants around it unless told not to. */
   async encode(text: string, options: { addSpecialTokens?: boolean } = {}): Promise<Encoding> {
-    const encoding = await this.#library.encode(text, null, { addSpecialTokens: options.addSpecialTokens ?? true });
+    const encoding = await told(this.#library.encode(text, null, { addSpecialTokens: options.addSpecialTokens ?? true }));
     return {
       ids: encoding.getIds(),
       typeIds: encoding.getTypeIds(),
@@ -152,7 +155,7 @@ export class Tokenizer {
 
   /** The text of tokens, as the tokenizer's decoder joins them. Special tokens are part of it unless skipped. */
   async decode(ids: number[], options: { skipSpecialTokens?: boolean } = {}): Promise<string> {
-    return this.#library.decode(ids, options.skipSpecialTokens ?? false);
+    return told(this.#library.decode(ids, options.skipSpecialTokens ?? false));
   }
 
   /** Each text's tokens without special ones. The library works in threads of its own; JavaScript's gets its turn between batches. */
@@ -161,7 +164,7 @@ export class Tokenizer {
     const list = [...texts];
     for (let start = 0; start < list.length; start += batchSize) {
       const batch = list.slice(start, start + batchSize);
-      const encodings = await this.#library.encodeBatch(batch, { addSpecialTokens: false });
+      const encodings = await told(this.#library.encodeBatch(batch, { addSpecialTokens: false }));
       for (const [i, encoding] of encodings.entries()) {
         tokens.set(batch[i], {
           ids: encoding.getIds(),
@@ -172,6 +175,17 @@ export class Tokenizer {
     }
     return tokens;
   }
+}
+
+/** What the library cannot do with a text is the fault of its file: an unknown token that is not in the vocabulary, for example. */
+async function told<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw new LecternError("TOKENIZER_CORRUPT", {
+      message: "The tokenizer cannot be used.",
+      received: error instanceof Error ? error.message : String(error),
+      next: "Copy or download tokenizer.json again.",
+    });
+  });
 }
 
 function offsetsInCodeUnits(encoding: RustEncoding, text: string): [number, number][] {
@@ -230,7 +244,7 @@ function assemble(layout: PairLayout, first: Tokens, second: Tokens): Encoding {
 /** Learns from one short pair where the tokenizer's own post-processing puts special tokens, whatever form it is written in. */
 async function findPairLayout(library: RustTokenizer): Promise<PairLayout> {
   for (const probe of probeTexts(library)) {
-    const encoding = await library.encode(probe, probe, { addSpecialTokens: true });
+    const encoding = await told(library.encode(probe, probe, { addSpecialTokens: true }));
     const sequences = encoding.getSequenceIds();
     const [first, second] = [sequences.indexOf(0), sequences.indexOf(1)];
     if (first < 0 || second < 0) continue; // this text has no tokens of its own
