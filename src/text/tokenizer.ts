@@ -101,7 +101,7 @@ export class Tokenizer {
   static async fromFolder(folder: string): Promise<Tokenizer> {
     const source = await readTokenizerFiles(folder);
     const hazard = tokenizerHazard(source.definition);
-    if (hazard !== undefined) throw tokenizerCorrupt(path.join(folder, "tokenizer.json"), hazard);
+    if (hazard !== undefined) throw tokenizerCorrupt(source.source, hazard);
     let library: RustTokenizer;
     try {
       // Saved truncation and padding would apply to every call; how long a window is, the caller says.
