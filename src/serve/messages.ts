@@ -3,8 +3,9 @@
  * request between tokenising and answering. Messages travel by Node's IPC with structured clones, so lone surrogates survive.
  */
 import type { ErrorCode, ErrorDetail } from "../errors.js";
-import type { Question } from "../tasks/extractive/question-answerer.js";
-import type { AnswerOptions, Answers } from "./reading.js";
+import type { AnswerOptions } from "../tasks/extractive/answer-options.js";
+import type { Answer } from "../tasks/extractive/answer-spans.js";
+import type { Question } from "../tasks/extractive/prepared-question.js";
 
 /** The questions of one request, all with the same options. */
 export interface Reading {
@@ -34,7 +35,7 @@ export type FromProcess =
   | { readonly type: "prepared"; readonly id: number; readonly lengths: readonly number[] }
   | { readonly type: "refused"; readonly id: number; readonly error: SentError }
   /** The batch is done; `answered` are the requests whose last window was among it. */
-  | { readonly type: "ran"; readonly answered: readonly { id: number; answers: Answers[] }[]; readonly residentBytes: number }
+  | { readonly type: "ran"; readonly answered: readonly { id: number; answers: Answer[][] }[]; readonly residentBytes: number }
   | { readonly type: "failed"; readonly error: SentError };
 
 /** An error as it crosses the boundary between processes; with a code it is a user's mistake. */

@@ -7,11 +7,11 @@
  * their answers.
  */
 import { InternalError, LecternError } from "../errors.js";
+import type { Answer } from "../tasks/extractive/answer-spans.js";
 import { nextBatch } from "./batch.js";
 import { HttpError } from "./http-error.js";
 import { type InferenceProcess, startInferenceProcess } from "./inference-process.js";
 import type { BatchPart, FromProcess, Reading, SentError } from "./messages.js";
-import type { Answers } from "./reading.js";
 
 export interface ServiceOptions {
   readonly threads?: number;
@@ -33,7 +33,8 @@ export interface ServiceEvents {
 }
 
 export interface Answered {
-  readonly answers: readonly Answers[];
+  /** Of each question, the best first. */
+  readonly answers: readonly Answer[][];
   readonly windows: number;
   readonly tokens: number;
 }
@@ -239,7 +240,7 @@ export class ModelService {
     this.pump();
   }
 
-  private succeed(job: Job, answers: Answers[]): void {
+  private succeed(job: Job, answers: Answer[][]): void {
     const seconds = (performance.now() - job.since) / 1000;
     this.usualSeconds += 0.1 * (seconds - this.usualSeconds);
     job.settle.resolve({ answers, windows: job.lengths.length, tokens: job.lengths.reduce((sum, length) => sum + length, 0) });

@@ -1,4 +1,5 @@
 /** The OpenAPI document, made of the schemas that requests are checked by, and a page to try it at /docs. */
+import { readFile } from "node:fs/promises";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { createJsonSchemaTransform, jsonSchemaTransformObject } from "fastify-type-provider-zod";
@@ -33,6 +34,7 @@ export async function registerOpenApi(app: App, version: string, withKeys: boole
     routePrefix: "/docs",
     staticCSP: "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     theme: { title: "Lectern" },
+    logo: { type: "image/svg+xml", content: await readFile(new URL("./page/icon.svg", import.meta.url)) },
     uiConfig: { deepLinking: false },
   });
   app.get("/openapi.json", { schema: { hide: true }, config: { open: true } }, async () => app.swagger());

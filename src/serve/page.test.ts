@@ -79,7 +79,7 @@ describe.skipIf(!chromium)("the page (needs Chromium)", () => {
       expect(await page.locator("mark").textContent()).toBe(await answers.nth(index).locator("span").first().textContent());
     }
     expect(await page.locator("#passage").textContent()).toBe(await page.getByLabel("Text", { exact: true }).inputValue());
-    await page.getByRole("combobox", { name: "Answers" }).selectOption("1");
+    await page.getByRole("combobox", { name: "Most answers" }).selectOption("1");
     await page.getByLabel("Model").selectOption("other");
     await page.getByRole("button", { name: "Ask" }).click();
     await expect.poll(() => answers.count()).toBe(1);
@@ -101,7 +101,7 @@ describe.skipIf(!chromium)("the page (needs Chromium)", () => {
     await page.keyboard.insertText("Who wrote it?");
     await press("Enter");
     const status = page.getByRole("status");
-    await expect.poll(() => status.textContent()).toMatch(/^Answer: .+ \([\d.]+ %\), the best of 3\.$/);
+    await expect.poll(() => status.textContent()).toMatch(/^Answer: .+ \(score [<\d. ]+\), the best of 3\.$/);
     expect(await focused()).toBe("question");
     const order: string[] = [];
     for (let step = 0; step < 7; step++) {

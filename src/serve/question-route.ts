@@ -1,6 +1,6 @@
 /** POST /v1/question-answering: one question or many, answered by a model that is served. */
 import type { FastifyReply } from "fastify";
-import type { Question } from "../tasks/extractive/question-answerer.js";
+import type { Question } from "../tasks/extractive/prepared-question.js";
 import type { App } from "./app.js";
 import { HttpError } from "./http-error.js";
 import type { ServerMetrics } from "./metrics.js";
@@ -49,7 +49,8 @@ export function registerQuestionRoute(app: App, { registry, metrics, options, is
     try {
       const { answers, windows, tokens } = await service.answer({ questions, options: answerOptions }, place.signal);
       Object.assign(reply.told, { windows, tokens }, options.logContent && { answers });
-      return Array.isArray(question) || Array.isArray(context) ? [...answers] : answers[0];
+      const shaped = answers.map((best) => ((answerOptions.top_k ?? 1) === 1 ? best[0] : best));
+      return Array.isArray(question) || Array.isArray(context) ? shaped : shaped[0];
     } catch (error) {
       if (error === timedOut && service.state !== "ready") {
         throw new HttpError("MODEL_UNAVAILABLE", `The model ${model} is not in memory: it is being loaded, or comes back after a crash.`, {}, 5);

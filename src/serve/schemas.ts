@@ -46,7 +46,7 @@ export type QuestionBody = z.output<typeof questionBody>;
 
 const answer = z
   .object({
-    score: z.number().meta({ description: "probability of the answer among the best spans" }),
+    score: z.number().meta({ description: "how likely the reader takes the answer to be; where windows overlap it can pass 1" }),
     start: z.int().meta({ description: "where the answer begins in the context, in UTF-16 code units, as in JavaScript's strings" }),
     end: z.int().meta({ description: "where it ends, exclusive" }),
     answer: z.string().meta({ description: "context.slice(start, end); empty for no answer" }),

@@ -9,19 +9,10 @@ import { testRuntime } from "../../test/engine/compute-graph.js";
 import { get, loadServe, longText, metric, post, until } from "../../test/serving.js";
 import { starter, writeTinyReader } from "../../test/tiny-reader.js";
 import { loadExamples, type QaExample } from "../data/examples.js";
-import { inferSpans } from "../tasks/extractive/infer.js";
-import type { Question } from "../tasks/extractive/question-answerer.js";
-import { createReaderInference, openReader } from "../tasks/extractive/reader.js";
+import type { Answer } from "../tasks/extractive/answer-spans.js";
+import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
 import { httpErrors } from "./http-error.js";
-import { type AnswerOptions, type Answers, prepareQuestions } from "./reading.js";
 import type { Server } from "./server.js";
-
-interface Answer {
-  score: number;
-  start: number;
-  end: number;
-  answer: string;
-}
 
 let folder: string;
 let server: Server;
@@ -48,21 +39,15 @@ const failure = (code: keyof typeof httpErrors, message: RegExp | string = /./) 
 
 describe("questions", () => {
   test("are answered as offline, alone, many at once, and side by side", async () => {
-    const runtime = testRuntime();
-    const reader = await openReader(runtime, join(folder, "tiny"), { seed: 0, maskPadding: true });
-    const program = await createReaderInference(runtime, reader);
-    const answer = async (questions: Question[], options: AnswerOptions = {}): Promise<Answers[]> => {
-      const prepared = await prepareQuestions(reader, questions, options, Infinity);
-      return prepared.answers((await inferSpans(reader, program, prepared.features, { batchSize: 16 })).logits);
-    };
+    const offline = await QuestionAnswerer.from(join(folder, "tiny"), { runtime: testRuntime() });
     const texts = [
       ...examples.map(({ question, context }) => ({ question, context })),
       { question: "Où?", context: "\r\n  👩‍👩‍👧 naïve cafe\u0301 — “quoted”\n\nnext\u00a0line 中文 text שלום عالم  " },
       { question: "?", context: longText(2000) },
     ];
-    const expected = (await answer(texts)) as Answer[];
-    const best = (await answer(texts.slice(0, 3), { top_k: 3, max_answer_len: 4 })) as Answer[][];
-    program.release();
+    const expected = await offline.answer(texts);
+    const best = await offline.answer(texts.slice(0, 3), { top_k: 3, max_answer_len: 4 });
+    offline.release();
     const same = (given: Answer, wanted: Answer, context: string): void => {
       expect({ ...given, score: 0 }).toEqual({ ...wanted, score: 0 });
       expect(given.score).toBeCloseTo(wanted.score, 5);
@@ -113,8 +98,10 @@ describe("what is refused", () => {
     ["a number among questions", { ...one, question: ["a", 5] }, "INVALID_REQUEST", /^question\[1\] must be a string/],
     ["an empty question", { ...one, question: " \n" }, "INVALID_REQUEST", /^question must not be empty/],
     ["no question", { ...one, question: [] }, "INVALID_REQUEST", /^question must not be an empty list/],
+    ["an empty context", { ...one, context: "" }, "INVALID_REQUEST", /context/],
     ["an unknown key", { ...one, topk: 3 }, "INVALID_REQUEST", /^topk is not a key/],
     ["a wrong option", { ...one, top_k: 0 }, "INVALID_REQUEST", /^top_k must be a whole number from 1 to 100/],
+    ["an option that the model cannot follow", { ...one, max_seq_len: 100_000 }, "INVALID_REQUEST", /max_seq_len/],
     ["an unknown model", { ...one, model: "large" }, "MODEL_NOT_FOUND", /There is: tiny/],
     ["a path for a model", { ...one, model: "../../../../etc/passwd" }, "MODEL_NOT_FOUND", /There is: tiny/],
     ["a model of a prototype", { ...one, model: "__proto__" }, "MODEL_NOT_FOUND", /There is: tiny/],

@@ -5,10 +5,11 @@
 import { nativeRuntime } from "../engine/index.js";
 import { LecternError } from "../errors.js";
 import type { SpanLogits } from "../tasks/extractive/decode.js";
+import type { Feature } from "../tasks/extractive/features.js";
 import { inferSpans } from "../tasks/extractive/infer.js";
+import { answersFrom, type PreparedQuestion, prepareQuestions } from "../tasks/extractive/prepared-question.js";
 import { createReaderInference, openReader } from "../tasks/extractive/reader.js";
 import type { BatchPart, FromProcess, Reading, SentError, ToProcess } from "./messages.js";
-import { type PreparedQuestions, prepareQuestions } from "./reading.js";
 
 const [folder, threads] = process.argv.slice(2);
 const send = (message: FromProcess): void => void process.send!(message, () => {});
@@ -35,15 +36,16 @@ async function openWorker() {
   /** Requests that are being tokenised. */
   const preparing = new Set<number>();
   /** Requests whose windows wait or run, with the logits that there are. */
-  const held = new Map<number, { prepared: PreparedQuestions; logits: SpanLogits[] }>();
+  const held = new Map<number, { prepared: PreparedQuestion[]; windows: Feature[]; logits: SpanLogits[] }>();
 
   return {
     prepare: async (id: number, { questions, options }: Reading, maxTokens: number): Promise<void> => {
       preparing.add(id);
       try {
-        const prepared = await prepareQuestions(reader, questions, options, maxTokens);
-        if (preparing.has(id)) held.set(id, { prepared, logits: [] }); // else forgotten meanwhile
-        send({ type: "prepared", id, lengths: prepared.features.map(({ length }) => length) });
+        const prepared = await prepareQuestions(reader, questions, options, { maxTokens });
+        const windows = prepared.flatMap((question) => question.windows);
+        if (preparing.has(id)) held.set(id, { prepared, windows, logits: [] }); // else forgotten meanwhile
+        send({ type: "prepared", id, lengths: windows.map(({ length }) => length) });
       } catch (error) {
         send({ type: "refused", id, error: asSent(error) });
       } finally {
@@ -54,17 +56,17 @@ async function openWorker() {
     run: async (parts: readonly BatchPart[]): Promise<void> => {
       try {
         const present = parts.filter(({ id }) => held.has(id));
-        const features = present.flatMap(({ id, from, to }) => held.get(id)!.prepared.features.slice(from, to));
-        const { logits } = await inferSpans(reader, program, features, { batchSize: Math.max(features.length, 1) });
+        const windows = present.flatMap(({ id, from, to }) => held.get(id)!.windows.slice(from, to));
+        const { logits } = await inferSpans(reader, program, windows, { batchSize: Math.max(windows.length, 1) });
         let at = 0;
         const answered = present.flatMap(({ id, from, to }) => {
           const own = logits.slice(at, (at += to - from));
           const one = held.get(id);
           if (one === undefined) return []; // forgotten while it ran
           one.logits.push(...own);
-          if (one.logits.length < one.prepared.features.length) return [];
+          if (one.logits.length < one.windows.length) return [];
           held.delete(id);
-          return [{ id, answers: one.prepared.answers(one.logits) }];
+          return [{ id, answers: answersFrom(reader, one.prepared, one.logits) }];
         });
         send({ type: "ran", answered, residentBytes: process.memoryUsage.rss() });
       } catch (error) {

@@ -122,7 +122,7 @@ function show(text: string, answers: Answer[]): void {
     words.textContent = answer.answer === "" ? "No answer in the text" : answer.answer;
     const score = document.createElement("span");
     score.className = "score";
-    score.textContent = percent(answer.score);
+    score.textContent = rounded(answer.score);
     button.append(words, " ", score);
     button.addEventListener("click", () => {
       select(index);
@@ -145,7 +145,7 @@ function show(text: string, answers: Answer[]): void {
   select(0);
   const [{ answer, score }] = answers;
   const best = answer === "" ? "There is no answer in the text" : `Answer: ${answer}`;
-  status.textContent = `${best} (${percent(score)})${answers.length > 1 ? `, the best of ${answers.length}` : ""}.`;
+  status.textContent = `${best} (score ${rounded(score)})${answers.length > 1 ? `, the best of ${answers.length}` : ""}.`;
 }
 
 /** Offsets are UTF-16 code units, as those of JavaScript's strings. */
@@ -156,8 +156,8 @@ function highlight(text: string, { start, end }: Answer): void {
   if (start < end) passage.scrollTop = mark.offsetTop - passage.offsetTop - passage.clientHeight / 3;
 }
 
-function percent(score: number): string {
-  return `${(100 * score).toFixed(score < 0.1 ? 1 : 0)} %`;
+function rounded(score: number): string {
+  return score < 0.001 ? "< 0.001" : score.toPrecision(2);
 }
 
 export {};
