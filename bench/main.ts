@@ -7,6 +7,7 @@ import { LecternError } from "../src/errors.js";
 import type { PeerMode } from "./peer.js";
 import { profileTraining } from "./profile.js";
 import { compareResiduals } from "./residuals.js";
+import { benchServe } from "./serve.js";
 import { benchSquad, type SquadResult } from "./squad.js";
 
 const quickSteps = 14;
@@ -14,6 +15,7 @@ const quickSteps = 14;
 const usage = `npm run bench -- squad [options]       training, side by side with the Hugging Face Trainer
 npm run bench -- profile [--steps N]   where the time of training goes, by operator
 npm run bench -- residuals [--steps N] memory and speed of the residual policies
+npm run bench -- serve [--model M]     the server under load (half an hour; --quick: a minute, without watching memory)
 
   --quick        the first ${quickSteps} × 16 questions instead of all, without evaluation
   --steps N      the first N × 16 questions
@@ -32,10 +34,10 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const name = positionals.join(" ");
-  if (!["squad", "profile", "residuals"].includes(name)) {
+  if (!["squad", "profile", "residuals", "serve"].includes(name)) {
     throw new LecternError("USAGE", {
       message: "There is no such benchmark.",
-      expected: "squad, profile or residuals",
+      expected: "squad, profile, residuals or serve",
       received: positionals.join(" "),
       next: usage,
     });
@@ -66,6 +68,7 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(`${JSON.stringify({ benchmark: name, date: started.toISOString(), machine, ...result }, rounded)}\n`);
   };
   if (name === "profile") return print(await profileTraining(root, steps ?? 6));
+  if (name === "serve") return print(await benchServe({ root, model: values.model, seconds: values.quick ? 10 : 30, minutes: values.quick ? 0 : 10 }));
   if (name === "residuals") return print(await compareResiduals(root, steps ?? 6));
   const result = await benchSquad({
     root,
@@ -101,6 +104,7 @@ function parse(args: string[]) {
         quick: { type: "boolean" },
         steps: { type: "string" },
         eval: { type: "boolean" },
+        model: { type: "string" },
         "ours-only": { type: "boolean" },
         "peer-only": { type: "boolean" },
         help: { type: "boolean", short: "h" },
