@@ -8,9 +8,10 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { withFileLock } from "./file-lock.js";
+import { isPlainName } from "../files/plain-file.js";
 import { writingError } from "../files/system-errors.js";
 import { blobFile, lockFile } from "./hub-cache.js";
-import { hubFetch, pauseBefore, unreachable, usualAttempts, type HubContext } from "./hub-request.js";
+import { beforeSilence, hubFetch, pauseBefore, unreachable, usualAttempts, type HubContext } from "./hub-request.js";
 
 /** Told as a download goes on; `total` is undefined when the hub does not say the size. */
 export type DownloadProgress = (event: { file: string; received: number; total?: number }) => void;
@@ -63,7 +64,8 @@ async function describe(context: HubContext, commit: string, file: string): Prom
     const tag = response.headers.get("x-linked-etag") ?? response.headers.get("etag") ?? "";
     const etag = tag.replace(/^W\//, "").replaceAll('"', "");
     const length = response.headers.get("x-linked-size") ?? (response.status < 300 ? response.headers.get("content-length") : null);
-    if (/^[\w.-]+$/.test(etag) && !etag.startsWith(".")) return { file, url, etag, size: length === null ? undefined : Number(length) };
+    const size = /^\d{1,15}$/.test(length ?? "") ? Number(length) : undefined;
+    if (/^[\w.-]+$/.test(etag) && !etag.startsWith(".") && isPlainName(etag)) return { file, url, etag, size };
     throw unreachable(context, `an answer for ${file} without a usable ETag (${JSON.stringify(tag)})`);
   }
   throw unreachable(context, `too many redirections for ${file}`);
@@ -105,9 +107,11 @@ async function receive(context: HubContext, remote: RemoteFile, incomplete: stri
         if (remote.size === undefined || size === remote.size) break;
         throw new Error(`the connection ended after ${size} of ${remote.size} bytes`);
       } catch (error) {
+        context.signal?.throwIfAborted(); // whatever else went wrong at that moment
         const isPassing = !(error instanceof LecternError) || error.code === "HUB_UNREACHABLE";
-        if (!isPassing || context.signal?.aborted || isOfTheDisk(error)) throw error;
-        const brought = (await handle.stat()).size - before;
+        if (!isPassing || isOfTheDisk(error)) throw error;
+        const { size } = await handle.stat();
+        const brought = remote.size !== undefined && size <= remote.size ? size - before : 0; // what can be gone on from
         failures = brought > 0 ? 1 : failures + 1;
         if (failures >= usualAttempts) throw error instanceof LecternError ? error : unreachable(context, error);
         await pauseBefore(context, failures);
@@ -151,24 +155,14 @@ async function receivePart(
       () => void reader.cancel().catch(() => undefined),
     );
     if (done) return;
-    await handle.appendFile(value);
     received += value.length;
+    if (remote.size !== undefined && received > remote.size) {
+      await reader.cancel();
+      await handle.truncate(0);
+      throw new Error(`more came than the ${remote.size} bytes that the hub announced`);
+    }
+    await handle.appendFile(value);
     if (received !== remote.size) onProgress?.({ file: remote.file, received, total: remote.size }); // the end is told once it is checked
-  }
-}
-
-async function beforeSilence<T>(work: Promise<T>, limit: number, stop: () => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`nothing came for ${limit / 1000} s`));
-      stop();
-    }, limit);
-  });
-  try {
-    return await Promise.race([work, silence]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

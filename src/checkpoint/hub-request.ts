@@ -43,7 +43,8 @@ export async function hubFetch(context: HubContext, url: string, request: HubReq
       if (!isPassing(response.status)) throw refusal(context, response);
       problem = `HTTP ${response.status} ${response.statusText}`;
     } catch (error) {
-      if (error instanceof LecternError || signal?.aborted) throw error;
+      signal?.throwIfAborted();
+      if (error instanceof LecternError) throw error;
       problem = error;
     }
     if (attempt >= attempts) throw unreachable(context, problem);
@@ -74,6 +75,43 @@ async function send(settings: HubSettings, url: string, request: HubRequest, sig
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What `work` gives, unless nothing comes for `limit` milliseconds; it is then stopped. */
+export async function beforeSilence<T>(work: Promise<T>, limit: number, stop: () => void): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`nothing came for ${limit / 1000} s`));
+      stop();
+    }, limit);
+  });
+  try {
+    return await Promise.race([work, silence]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The largest list of a model's files; those of thousands take one. */
+const longestAnswer = 16 * 2 ** 20;
+
+/** The JSON of an answer, if it is not endless. */
+export async function answeredJson({ settings }: HubContext, { body }: Response): Promise<unknown> {
+  const parts: Uint8Array[] = [];
+  let received = 0;
+  const reader = body?.getReader();
+  const cancel = (): void => void reader?.cancel().catch(() => undefined);
+  while (reader) {
+    const { done, value } = await beforeSilence(reader.read(), settings.idleTimeout, cancel);
+    if (done) break;
+    received += value.length;
+    parts.push(value);
+    if (received <= longestAnswer) continue;
+    cancel();
+    throw new Error(`an answer of more than ${longestAnswer} bytes`);
+  }
+  return JSON.parse(Buffer.concat(parts).toString());
 }
 
 /** Too many requests, or a fault of the server's: worth another try. */

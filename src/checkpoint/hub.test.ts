@@ -336,6 +336,21 @@ describe("broken connections", () => {
     );
   });
 
+  for (const [name, announced] of [["more than it announces", "10"], ["a size that is none", "many"], ["less than nothing", "-5"]] as const) {
+    test(`a hub that sends ${name} does not keep the download going`, async () => {
+      const lie: Trouble = (request, response, content) => {
+        trouble.push(lie); // for ever
+        if (request.method !== "HEAD" || !content || !request.url?.endsWith("model.safetensors")) return false;
+        response.writeHead(200, { "x-linked-etag": `"${sha256(content)}"`, "x-linked-size": announced }).end();
+        return true;
+      };
+      trouble = [lie];
+      const download = downloadModel("org/tiny", { settings });
+      if (announced === "10") await expect(download).rejects.toThrow(/more came than the 10 bytes/);
+      else expect(existsSync(path.join(await download, "model.safetensors"))).toBe(true); // the checksum decides
+    });
+  }
+
   test("a wrong checksum of a small file is found too", async () => {
     const wrong: Trouble = (request, response, content) => {
       if (request.method !== "GET" || !request.url?.endsWith("/config.json")) return false;
@@ -414,6 +429,29 @@ describe("what the hub refuses", () => {
     const failure = downloadModel("org/tiny", { settings });
     await expect(failure).rejects.toMatchObject({ code: "HUB_NO_WEIGHTS" });
     await expect(failure).rejects.toThrow(/pytorch_model.bin/);
+  });
+
+  test("a list of files without an end", async () => {
+    const endless: Trouble = (_request, response) => {
+      trouble.push(endless);
+      response.writeHead(200, { "content-type": "application/json" });
+      const more = (): void => {
+        while (response.write("[".repeat(1 << 20)) && !response.destroyed);
+      };
+      response.on("drain", more);
+      more();
+      return true;
+    };
+    trouble = [endless];
+    await expect(downloadModel("org/tiny", { settings })).rejects.toThrow(/an answer of more than 16777216 bytes/);
+  });
+
+  test("names of files that lead elsewhere are not asked for", async () => {
+    const names = ["../config.json", "..\\vocab.txt", "C:vocab.txt", "/etc/README.md", "a/../../tokenizer.json", "tokenizer.json\n../x", "NUL", "__proto__"];
+    for (const name of names) files[name] = Buffer.from("evil");
+    const folder = await downloadModel("org/tiny", { settings });
+    expect((await readdir(folder)).sort()).toEqual(["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]);
+    expect(log.filter((line) => /evil|\.\.|C:|etc|NUL/.test(line))).toEqual([]);
   });
 
   test("an answer that is not the hub's", async () => {

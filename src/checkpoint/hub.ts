@@ -16,7 +16,7 @@ import {
   type HubSettings,
 } from "./hub-cache.js";
 import { downloadBlob, type DownloadProgress } from "./hub-download.js";
-import { hubFetch, unreachable, type HubContext } from "./hub-request.js";
+import { answeredJson, hubFetch, unreachable, type HubContext } from "./hub-request.js";
 import { indexFileName, readShardIndex, singleFileName } from "./sharded.js";
 
 export interface ResolveOptions {
@@ -101,7 +101,7 @@ async function list(context: HubContext, attempts: number | undefined): Promise<
   const response = await hubFetch(context, url, { attempts });
   let answer: unknown;
   try {
-    answer = await response.json();
+    answer = await answeredJson(context, response);
   } catch (error) {
     throw unreachable(context, error);
   }
