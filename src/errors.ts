@@ -69,6 +69,7 @@ export const errorCatalogue = {
   ANSWER_OPTION: "An option of answering questions does not exist, or its value is out of range.",
   QUESTION_EMPTY: "A question has no text, or no context to look for its answer in.",
   PREDICTIONS_CORRUPT: "A file of predictions or no-answer scores is not a JSON object of the right values.",
+  PREDICTIONS_IN_USE: "The output folder holds predictions of another model, other data or other options: choose another, or start over.",
   PREDICTIONS_MISSING: "Questions lack a prediction or a no-answer score.",
 } as const;
 

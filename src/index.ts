@@ -23,6 +23,7 @@ export { readBaselineFigures, type BaselineFigures } from "./evaluate/baseline-f
 export { type EvaluatedModel, type ReportInput } from "./evaluate/report/report-data.js";
 export { writeReport, type WrittenReport } from "./evaluate/report/write-report.js";
 export { type BootstrapOptions, type BootstrapResult, pairedBootstrap } from "./evaluate/bootstrap.js";
+export { predict, type Predicted, type PredictOptions } from "./evaluate/predict.js";
 export { evaluateSquad1, evaluateSquad2, type Predictions, type Squad1Metrics, type Squad2Metrics } from "./evaluate/squad.js";
 
 export { type Encoding, Tokenizer } from "./text/tokenizer.js";

@@ -1,21 +1,21 @@
 /** `lectern evaluate --model M --data D`: loss, exact match and F1 of a reader, with its predictions and null odds in SQuAD's formats. */
-import { mkdir } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
-import { writeFileAtomic } from "../checkpoint/atomic.js";
-import { writingError } from "../files/system-errors.js";
+import type { Command } from "commander";
+import { writeFilesAtomic } from "../checkpoint/atomic.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { loadExamples, type QaExample } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { nativeRuntime } from "../engine/index.js";
 import { readBaselineFigures } from "../evaluate/baseline-figures.js";
 import { evaluateModel, type ModelEvaluation } from "../evaluate/evaluate-model.js";
+import { answeredQuestions, writePredictionFiles } from "../evaluate/prediction-files.js";
 import { checkAnswers } from "../evaluate/reader-evaluation.js";
 import { exampleResults } from "../evaluate/example-results.js";
 import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
-import { wholeNumber, withExamples } from "./help.js";
+import { finiteNumber, wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
 interface EvaluateOptions {
@@ -113,14 +113,10 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   );
   if (options.out !== undefined) {
     const out = options.out;
-    await mkdir(out, { recursive: true }).catch((error: unknown) => {
-      throw writingError(error, out);
+    await writeFilesAtomic(out, async (temporary) => {
+      await writePredictionFiles(temporary, answeredQuestions(answers));
+      await writeFile(join(temporary, "eval_results.json"), `${JSON.stringify(figures, null, 1)}\n`);
     });
-    const write = (name: string, value: unknown) => writeFileAtomic(join(out, name), `${JSON.stringify(value, null, 1)}\n`);
-    await write("predictions.json", Object.fromEntries(answers.predictions));
-    await write("null_odds.json", Object.fromEntries(answers.nullOdds));
-    await write("nbest_predictions.json", Object.fromEntries(answers.nBest));
-    await write("eval_results.json", figures);
     output.note(`predictions, null odds and figures are in ${out}`);
   }
   if (options.report !== undefined) {
@@ -172,10 +168,4 @@ async function reportOn(
   });
   writeEvaluationEvents(folder, { ...evaluation, results: exampleResults(examples, evaluation.answers, nullThreshold) });
   return page;
-}
-
-function finiteNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
-  return value;
 }

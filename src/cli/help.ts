@@ -19,6 +19,13 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** Parser of an option that takes any number. */
+export function finiteNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}
+
 /** Collects an option that may be given several times. */
 export function collect(value: string, before: string[]): string[] {
   return [...before, value];

@@ -9,6 +9,7 @@ const verbs: Readonly<Record<string, () => Promise<RegisterVerb>>> = {
   train: async () => (await import("./train.js")).registerTrain,
   evaluate: async () => (await import("./evaluate.js")).registerEvaluate,
   ask: async () => (await import("./ask.js")).registerAsk,
+  predict: async () => (await import("./predict.js")).registerPredict,
   score: async () => (await import("./score.js")).registerScore,
   inspect: async () => (await import("./inspect.js")).registerInspect,
   pull: async () => (await import("./pull.js")).registerPull,

@@ -1,0 +1,190 @@
+/** `lectern predict`: whole, killed at any moment and carried on, and asked for something else. */
+import { existsSync, readFileSync, truncateSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Ended, type RunningProcess, startOwn } from "../../test/process.js";
+import { starter, writeTinyReader } from "../../test/tiny-reader.js";
+import { runVerb } from "../../test/verbs.js";
+import { loadExamples } from "../data/examples.js";
+import { registerEvaluate } from "./evaluate.js";
+import { registerPredict } from "./predict.js";
+
+const questions = 300; // three groups
+let folder: string;
+let whole: Ended;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lectern-predict-"));
+  await writeTinyReader(join(folder, "tiny"));
+  const { examples } = await loadExamples(join(starter, "squad/dev.json"), { limit: questions });
+  const rows = examples.map(({ id, question, context }) => ({ id, question, context: context.slice(0, 300) })); // no answers given
+  await writeFile(join(folder, "questions.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  whole = await start("whole").ended;
+}, 60_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+const words = (out: string, ...more: string[]) => ["predict", "--model", "tiny", "--data", "questions.jsonl", "--out", out, "--max-length", "64", "--stride", "16", "--threads", "2", ...more]; // prettier-ignore
+const start = (out: string, ...more: string[]): RunningProcess => startOwn("src/cli/main.ts", words(out, ...more), { cwd: folder });
+const journalOf = (out: string) => join(folder, out, "predictions.journal.jsonl");
+const files = ["nbest_predictions.json", "null_odds.json", "predictions.json"];
+
+async function expectSameAsWhole(out: string): Promise<void> {
+  expect((await readdir(join(folder, out))).sort()).toEqual([...files, "predictions.record.json"]);
+  for (const file of files)
+    expect((await readFile(join(folder, out, file))).equals(await readFile(join(folder, "whole", file))), file).toBe(true);
+}
+
+test("answers every question, those without given answers too, in SQuAD's formats", async () => {
+  expect([whole.code, whole.stderr]).toEqual([0, ""]);
+  expect(whole.stdout).toBe("300 questions answered; predictions.json, null_odds.json, nbest_predictions.json are in whole\n");
+  const predictions = JSON.parse(await readFile(join(folder, "whole/predictions.json"), "utf8")) as Record<string, string>;
+  expect(Object.keys(predictions)).toHaveLength(questions);
+  expect(Object.values(predictions).filter((text) => text !== "").length).toBe(questions);
+});
+
+test("answers as lectern evaluate does", async () => {
+  const settings = [
+    "--model",
+    join(folder, "tiny"),
+    "--data",
+    join(starter, "squad/dev.json"),
+    "--max-samples",
+    "30",
+    "--max-length",
+    "96",
+    "--stride",
+    "32",
+  ];
+  await runVerb(registerEvaluate, "evaluate", ...settings, "--out", join(folder, "evaluated"));
+  await runVerb(registerPredict, "predict", ...settings, "--out", join(folder, "predicted"));
+  for (const file of files)
+    expect(readFileSync(join(folder, "predicted", file), "utf8")).toBe(readFileSync(join(folder, "evaluated", file), "utf8"));
+});
+
+describe("killed and run again, its files are byte for byte those of a run that was not", () => {
+  test("by kill -9, once a group is done and at other moments", async () => {
+    const running = start("killed");
+    await grown(journalOf("killed"), 1);
+    running.process.kill("SIGKILL");
+    expect((await running.ended).signal).toBe("SIGKILL");
+    expect(existsSync(join(folder, "killed/predictions.json"))).toBe(false);
+    for (const delay of [250, 400, 550]) {
+      const next = start("killed");
+      const timer = setTimeout(() => next.process.kill("SIGKILL"), delay);
+      await next.ended;
+      clearTimeout(timer);
+    }
+    const last = await start("killed").ended;
+    expect(last.code).toBe(0);
+    await expectSameAsWhole("killed");
+  });
+
+  test("with its last line cut off anywhere", async () => {
+    const running = start("cut");
+    await grown(journalOf("cut"), 2);
+    running.process.kill("SIGKILL");
+    await running.ended;
+    const lines = readFileSync(journalOf("cut"), "utf8").split("\n");
+    const first = Buffer.byteLength(lines[0]) + 1;
+    const second = first + Buffer.byteLength(lines[1]) + 1;
+    for (const [length, groups] of [
+      [first, 0],
+      [first + 1, 0],
+      [second - 1, 0],
+      [second, 1],
+      [second + 40, 1],
+    ]) {
+      await rm(join(folder, "again"), { recursive: true, force: true });
+      await cp(join(folder, "cut"), join(folder, "again"), { recursive: true });
+      truncateSync(journalOf("again"), length);
+      const { exitCode, stdout, stderr } = await inFolder("again", "--json");
+      expect([exitCode, stderr]).toEqual([0, ""]);
+      expect(JSON.parse(stdout)).toEqual({ questions, carriedOver: groups * 128, out: join(folder, "again") });
+      await expectSameAsWhole("again");
+    }
+  });
+
+  test("between the two steps in which the files take their places", async () => {
+    await cp(join(folder, "whole"), join(folder, "committed/.lectern-commit"), { recursive: true });
+    await writeFile(
+      journalOf("committed"),
+      `${readFileSync(join(folder, "whole/predictions.record.json"), "utf8").replaceAll("\n", "")}\n`,
+    );
+    await writeFile(join(folder, "committed/.lectern-commit/predictions.journal.jsonl.obsolete"), "");
+    const { exitCode, stdout } = await inFolder("committed", "--json");
+    expect([exitCode, (JSON.parse(stdout) as { carriedOver: number }).carriedOver]).toEqual([0, questions]);
+    await expectSameAsWhole("committed");
+  });
+});
+
+test("tells that it carries on, and that all is done", async () => {
+  const running = start("told");
+  await grown(journalOf("told"), 1);
+  running.process.kill("SIGKILL");
+  await running.ended;
+  expect((await inFolder("told")).stderr).toMatch(/^carrying on after (128|256) of 300 questions\n$/);
+  const before = await readFile(join(folder, "told/predictions.json"));
+  const again = await inFolder("told");
+  expect(again.stdout).toMatch(/^300 questions answered before;/);
+  expect(await readFile(join(folder, "told/predictions.json"))).toEqual(before);
+});
+
+/** In this process, which is quicker. */
+const inFolder = (out: string, ...more: string[]) => {
+  const paths = words(out, ...more).map((word, index, all) =>
+    ["--model", "--data", "--out"].includes(all[index - 1]) ? join(folder, word) : word,
+  );
+  return runVerb(registerPredict, ...paths);
+};
+
+/** Resolves once the journal has so many groups. */
+async function grown(journal: string, groups: number): Promise<void> {
+  for (;;) {
+    if (existsSync(journal) && readFileSync(journal, "utf8").split("\n").length > groups + 1) return;
+    await pause(5);
+  }
+}
+
+describe("a folder that holds other predictions is left as it is", () => {
+  beforeAll(async () => {
+    await writeTinyReader(join(folder, "other"), { seed: 2 });
+    const lines = readFileSync(join(folder, "questions.jsonl"), "utf8").split("\n");
+    await writeFile(join(folder, "other.jsonl"), lines.slice(1).join("\n"));
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ["of another model", ["--model", "other"], /received: model: another before, this one now\n/],
+    ["of other data", [], /received: data: another before, this one now\n/],
+    ["with other options", ["--max-answer-length", "5"], /received: maxAnswerLength: 30 before, 5 now\n/],
+    ["for SQuAD 2.0", ["--version-2-with-negative"], /received: nullThreshold: none before, 0 now\n/],
+  ])("%s", async (_, more, received) => {
+    const asked = words("whole", ...more).map((word) => (more.length === 0 && word === "questions.jsonl" ? "other.jsonl" : word));
+    const { code, stderr } = await startOwn("src/cli/main.ts", asked, { cwd: folder }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error PREDICTIONS_IN_USE: whole already holds predictions/);
+    expect(stderr).toMatch(received);
+    expect(stderr).toContain("--restart");
+    expect((await readdir(join(folder, "whole"))).sort()).toEqual([...files, "predictions.record.json"]);
+  });
+
+  test("half done, too, until told to start over", async () => {
+    const running = start("half");
+    await grown(journalOf("half"), 1);
+    running.process.kill("SIGKILL");
+    await running.ended;
+    expect((await inFolder("half", "--n-best", "3")).stderr).toMatch(/received: nBest: 20 before, 3 now/);
+    expect((await inFolder("half", "--n-best", "3", "--restart", "--json")).stdout).toContain('"carriedOver":0');
+    expect((await inFolder("half", "--restart")).exitCode).toBe(0);
+    await expectSameAsWhole("half");
+  });
+
+  test("written by something else", async () => {
+    await mkdir(join(folder, "foreign"));
+    await writeFile(join(folder, "foreign/predictions.json"), "{}");
+    const { exitCode, stderr } = await inFolder("foreign");
+    expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/PREDICTIONS_IN_USE[^]*predictions\.json, written by something else/)]);
+    expect(await readFile(join(folder, "foreign/predictions.json"), "utf8")).toBe("{}");
+  });
+});

@@ -1,0 +1,138 @@
+/**
+ * A data file answered into a folder, carried on where it stopped. Questions are answered in groups that depend on nothing but their place in the
+ * data, each by itself: an interrupted run leaves out whole groups, and what it does later is what it would have done.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream, existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { withFileLock } from "../checkpoint/file-lock.js";
+import { resolveModel } from "../checkpoint/hub.js";
+import type { QaExample } from "../data/examples.js";
+import { nativeRuntime, type Runtime } from "../engine/index.js";
+import { decodeAnswers } from "../tasks/extractive/decode.js";
+import { makeFeatures } from "../tasks/extractive/features.js";
+import { inferSpans } from "../tasks/extractive/infer.js";
+import { createReaderInference, describeLoading, openReader, type Reader } from "../tasks/extractive/reader.js";
+import { answeredQuestions } from "./prediction-files.js";
+import { openPredictionJournal, type PredictionIdentity } from "./prediction-journal.js";
+
+export interface PredictOptions {
+  /** Branch, tag or commit of a model on the Hub. */
+  readonly revision?: string;
+  readonly runtime?: Runtime;
+  /** Tokens of a window at most. Default 384, or what the model can read. */
+  readonly maxLength?: number;
+  /** Tokens that two windows share. Default 128. */
+  readonly stride?: number;
+  /** Most windows at once. Default 16. */
+  readonly batchSize?: number;
+  /** Start and end candidates considered in a window, and answers kept. Default 20. */
+  readonly nBest?: number;
+  /** Tokens of an answer at most. Default 30. */
+  readonly maxAnswerLength?: number;
+  /** Null odds above which the answer is ""; undefined: always answers. */
+  readonly nullThreshold?: number;
+  /** Initialises the head of a model that has none. Default 42. */
+  readonly seed?: number;
+  /** Forget predictions that are there, of whatever they are. Default false. */
+  readonly restart?: boolean;
+  /** Stops between two batches; what is done stays done. */
+  readonly signal?: AbortSignal;
+  readonly onNote?: (text: string) => void;
+  /** Questions answered, of how many; first those that an earlier run answered. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface Predicted {
+  readonly questions: number;
+  /** Of these, answered by an earlier run. */
+  readonly carriedOver: number;
+}
+
+/** Questions of a group: what a kill costs at most. */
+const questionsAtOnce = 128;
+
+/**
+ * Writes predictions.json, null_odds.json and nbest_predictions.json. Run again after a kill, it carries on; run again when done, it does nothing.
+ * @param model folder of a model, or its name on the Hugging Face Hub
+ * @param folder where to; made if it does not exist
+ * @throws LecternError PREDICTIONS_IN_USE, those of loading models, TOKENIZER_WINDOW, DISK_FULL, FILE_NOT_WRITABLE
+ * @example
+ * const { examples } = await loadExamples("questions.json", { answers: "optional" });
+ * await predict("runs/quickstart", examples, "predictions");
+ */
+export async function predict(
+  model: string,
+  examples: readonly QaExample[],
+  folder: string,
+  options: PredictOptions = {},
+): Promise<Predicted> {
+  const { revision, runtime = nativeRuntime(), seed = 42, onNote, onProgress, signal, nullThreshold } = options;
+  const { batchSize = 16, nBest = 20, maxAnswerLength = 30, stride = 128 } = options;
+  const modelFolder = await resolveModel(model, { revision });
+  const reader = await openReader(runtime, modelFolder, { seed, maskPadding: true });
+  for (const line of describeLoading(modelFolder, reader.loaded)) onNote?.(line);
+  const maxLength = Math.min(options.maxLength ?? 384, reader.encoder.maxLength);
+  const settings = { maxLength, stride, batchSize, nBest, maxAnswerLength, nullThreshold, seed, questionsAtOnce };
+  const identity: PredictionIdentity = {
+    model: await modelHash(modelFolder, reader),
+    data: dataHash(examples),
+    ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value === undefined ? "none" : String(value)])),
+  };
+  return withFileLock(path.join(folder, ".predictions.lock"), signal, async () => {
+    const journal = await openPredictionJournal(folder, identity, options.restart ?? false);
+    if (journal.isComplete) return { questions: examples.length, carriedOver: examples.length };
+    const program = await createReaderInference(runtime, reader);
+    try {
+      const carriedOver = Math.min(journal.groups * questionsAtOnce, examples.length);
+      onProgress?.(carriedOver, examples.length);
+      for (let from = carriedOver; from < examples.length; from += questionsAtOnce) {
+        const group = examples.slice(from, from + questionsAtOnce);
+        const { features } = await makeFeatures(group, reader.tokenizer, { maxLength, stride, forTraining: false });
+        const { logits } = await inferSpans(reader, program, features, {
+          batchSize,
+          signal,
+          onProgress: (done, total) => onProgress?.(from + Math.floor((done / total) * group.length), examples.length),
+        });
+        const answers = decodeAnswers(group, features, logits, { nBest, maxAnswerLength, nullThreshold });
+        await journal.add([...answeredQuestions(answers)]);
+      }
+      await journal.finish();
+      return { questions: examples.length, carriedOver };
+    } finally {
+      await journal.close();
+      program.release();
+    }
+  });
+}
+
+/** Of all that the answers of a model depend on: its configuration, its tokenizer, its weights. */
+async function modelHash(folder: string, { config, tokenizer }: Reader): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(config));
+  const weights = [folder, path.join(folder, "onnx")]
+    .filter((place) => existsSync(place))
+    .map(async (place) => {
+      const names = await readdir(place);
+      return names.filter((name) => /\.(safetensors|onnx|onnx_data)$/.test(name)).sort().map((name) => path.join(place, name)); // prettier-ignore
+    });
+  const files = [...tokenizer.files.map((file) => file.path), ...(await Promise.all(weights)).flat()];
+  for (const file of files) await addFile(hash, file, path.relative(folder, file));
+  return hash.digest("hex");
+}
+
+async function addFile(hash: Hash, file: string, name: string): Promise<void> {
+  hash.update(`\n${name}\n`);
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) hash.update(chunk);
+}
+
+/** Of what is asked: answers that the data may have do not matter. */
+function dataHash(examples: readonly QaExample[]): string {
+  const hash = createHash("sha256");
+  let last: string | undefined;
+  for (const { id, question, context } of examples) {
+    hash.update(JSON.stringify(context === last ? [id, question] : [id, question, context]));
+    last = context;
+  }
+  return hash.digest("hex");
+}
