@@ -116,8 +116,11 @@ async function modelHash(folder: string, { config, tokenizer }: Reader): Promise
       const names = await readdir(place);
       return names.filter((name) => /\.(safetensors|onnx|onnx_data)$/.test(name)).sort().map((name) => path.join(place, name)); // prettier-ignore
     });
-  const files = [...tokenizer.files.map((file) => file.path), ...(await Promise.all(weights)).flat()];
-  for (const file of files) await addFile(hash, file, path.relative(folder, file));
+  for (const file of tokenizer.files) {
+    if ("path" in file) await addFile(hash, file.path, file.name);
+    else hash.update(`\n${file.name}\n${file.text}`);
+  }
+  for (const file of (await Promise.all(weights)).flat()) await addFile(hash, file, path.relative(folder, file));
   return hash.digest("hex");
 }
 
