@@ -3,7 +3,7 @@
  * to train in milliseconds, whole enough for every path from the command line to the runtime.
  */
 import { copyFile, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { saveModelFolder } from "../src/checkpoint/model-folder.js";
 import { networkParameters } from "../src/engine/block/block.js";
@@ -35,7 +35,12 @@ export interface TinyReaderOptions {
   /** What a parameter is called in the checkpoint. */
   rename?: (name: string) => string;
   seed?: number;
+  /** Paths of the tokenizer's files; the bundled model's by default. */
+  tokenizer?: readonly string[];
 }
+
+/** DeBERTa's kind of tokenizer, 601 tokens in an spm.model alone (reference/make_sentencepiece_goldens.py). */
+export const sentencePieceModel = fileURLToPath(new URL("./sentencepiece/spm.model", import.meta.url));
 
 /** Writes a model folder; returns it. */
 export async function writeTinyReader(folder: string, options: TinyReaderOptions = {}): Promise<string> {
@@ -56,7 +61,7 @@ export async function writeTinyReader(folder: string, options: TinyReaderOptions
       },
     ];
   });
-  const files = tokenizerFiles.map((name) => ({ name, path: join(starter, "minilm-l6", name) }));
+  const files = (options.tokenizer ?? tokenizerFiles.map((name) => join(starter, "minilm-l6", name))).map((path) => ({ name: basename(path), path }));
   await saveModelFolder(folder, { config, tensors, files });
   return folder;
 }

@@ -108,6 +108,36 @@ describe.each(models.map((definition) => [definition.type, definition] as const)
     expect(await maskCount({ attention: 0 })).toBe(false);
   });
 
+  test("with dropout too, samples give the same gradients together and one by one", async () => {
+    const gradients = async (groups: number[][]) => {
+      const store = open(true);
+      fillRandomly(store);
+      const executor = await createTrainingExecutor(testRuntime(), network, store, { policy: "recompute", loss: "loss", seed: 1 });
+      const all = inputsFor(encoder);
+      for (const samples of groups) {
+        const inputs = Object.fromEntries(
+          Object.entries(all).map(([name, values]) => {
+            const width = values.length / batch;
+            const parts = samples.map((row) => values.slice(row * width, (row + 1) * width));
+            return [
+              name,
+              values instanceof BigInt64Array
+                ? BigInt64Array.from(parts.flatMap((part) => [...(part as BigInt64Array)]))
+                : Float32Array.from(parts.flatMap((part) => [...(part as Float32Array)])),
+            ];
+          }),
+        );
+        await executor.run({ bindings: { batch: samples.length, seq }, inputs, samples, step: 3 }, ["loss"]);
+      }
+      return new Map([...store.parameters.values()].map(({ name, gradient }) => [name, gradient!.data as Float32Array]));
+    };
+    const together = await gradients([[0, 1, 2]]);
+    for (const [name, values] of await gradients([[2], [0, 1]])) {
+      const difference = values.map((value, at) => value - together.get(name)![at]);
+      expect(Math.hypot(...difference), name).toBeLessThan(1e-5 * Math.max(1, Math.hypot(...values)));
+    }
+  });
+
   test("saved and loaded it gives identical logits", async () => {
     const store = open();
     fillRandomly(store);
@@ -173,9 +203,13 @@ describe("deberta-v2", () => {
   const tiny = { model_type: "deberta-v2", ...models.find(({ type }) => type === "deberta-v2")!.tiny };
 
   test("reads pos_att_type as older configs write it", () => {
-    const names = (pos_att_type: unknown) => [...networkParameters(buildModel({ ...tiny, share_att_key: false, pos_att_type }).network).keys()];
+    const names = (pos_att_type: unknown) => [
+      ...networkParameters(buildModel({ ...tiny, share_att_key: false, pos_att_type }).network).keys(),
+    ];
     expect(names("p2c|c2p")).toEqual(names(["p2c", "c2p"]));
-    expect(names("c2p").filter((name) => name.includes("pos_"))).toEqual([0, 1].flatMap((layer) => ["weight", "bias"].map((part) => `deberta.encoder.layer.${layer}.attention.self.pos_key_proj.${part}`)));
+    expect(names("c2p").filter((name) => name.includes("pos_"))).toEqual(
+      [0, 1].flatMap((layer) => ["weight", "bias"].map((part) => `deberta.encoder.layer.${layer}.attention.self.pos_key_proj.${part}`)),
+    );
   });
 
   test.each([
@@ -200,12 +234,16 @@ describe("deberta-v2", () => {
 });
 
 test("an unknown model_type is told with those that are known", () => {
-  expect(() => buildModel({ model_type: "t5" })).toThrow(/not supported[^]*model_type bert, distilbert, roberta[^]*model_type: the text "t5"/);
+  expect(() => buildModel({ model_type: "t5" })).toThrow(
+    /not supported[^]*model_type bert, distilbert, roberta[^]*model_type: the text "t5"/,
+  );
   expect(() => buildModel({})).toThrow(/a config\.json without model_type/);
 });
 
 test("an activation that is not known is told with those that are", () => {
-  expect(() => buildModel({ model_type: "bert", vocab_size: 9, hidden_act: "mish" })).toThrow(/hidden_act: .*"gelu"[^]*received: the text "mish"/);
+  expect(() => buildModel({ model_type: "bert", vocab_size: 9, hidden_act: "mish" })).toThrow(
+    /hidden_act: .*"gelu"[^]*received: the text "mish"/,
+  );
 });
 
 test("relative positions, which transformers 5 dropped too, are refused and not ignored", () => {

@@ -127,7 +127,7 @@ describe("a folder that was trained here", () => {
     return output;
   };
 
-  test.skipIf(!python).each(["minilm-l6", "bert", "roberta", "distilbert"])(
+  test.skipIf(!python).each(["minilm-l6", "bert", "roberta", "distilbert", "deberta-v2"])(
     `loads in transformers without a missing or unexpected key, with the same logits and tokens: %s ${needsPython}`,
     async (name) => {
       const from = name === "minilm-l6" ? join(starter, name) : await writeTinyReader(join(folder, `tiny ${name}`), { type: name });
