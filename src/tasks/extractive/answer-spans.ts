@@ -55,6 +55,7 @@ export function answerSpans(
     for (const { first, last, score } of bestSpans(window, starts, ends, kept, options.max_answer_len)) {
       const places = window.wordOffsets ?? window.offsets;
       const [start, end] = [places[2 * first], places[2 * last + 1]];
+      if (start === end) continue; // a token of white space alone
       const answer = context.slice(start, end);
       const known = answers.get(answer.toLowerCase());
       if (known === undefined) answers.set(answer.toLowerCase(), { score, start, end, answer });
