@@ -70,6 +70,12 @@ export const errorCatalogue = {
   QUESTION_EMPTY: "A question has no text, or no context to look for its answer in.",
   PREDICTIONS_CORRUPT: "A file of predictions or no-answer scores is not a JSON object of the right values.",
   PREDICTIONS_IN_USE: "The output folder holds predictions of another model, other data or other options: choose another, or start over.",
+  ONNX_FILE_UNKNOWN: "A model folder has no ONNX file of the name that was given.",
+  ONNX_CORRUPT: "An ONNX file is damaged, lacks its external data, or is not one that ONNX Runtime can run.",
+  ONNX_NOT_A_READER: "An ONNX file has other inputs or outputs than an extractive reader.",
+  EXPORT_TOLERANCE: "An exported model differs from its original by more than the tolerance: nothing was written.",
+  EXPORT_SOURCE: "The model cannot be exported: it has no head, or is itself an export.",
+  CALIBRATION_MISSING: "Static quantisation was asked for without data to calibrate on.",
   PREDICTIONS_MISSING: "Questions lack a prediction or a no-answer score.",
 } as const;
 

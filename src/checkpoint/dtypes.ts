@@ -4,6 +4,10 @@
  * little-endian, and so is every machine that Node and ONNX Runtime run on.
  */
 
+import { float16ToFloat32, float32ToFloat16 } from "../engine/float16.js";
+
+export { float16ToFloat32, float32ToFloat16 };
+
 /** Element types in the order in which Python's safetensors ranks them: a written file lists the tensors of a later type first. */
 export const safetensorsDtypes = ["BOOL", "U8", "I8", "I16", "F16", "BF16", "I32", "F32", "F64", "I64"] as const;
 
@@ -32,52 +36,10 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-let halfTable: Float32Array | undefined;
-
-/** All 65,536 half-precision values, by bit pattern. */
-function halfValues(): Float32Array {
-  if (halfTable) return halfTable;
-  const table = new Float32Array(65536);
-  for (let bits = 0; bits < 65536; bits++) {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >>> 10) & 0x1f;
-    const fraction = bits & 0x3ff;
-    if (exponent === 0) table[bits] = sign * fraction * 2 ** -24;
-    else if (exponent === 31) table[bits] = fraction === 0 ? sign * Infinity : NaN;
-    else table[bits] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  }
-  halfTable = table;
-  return table;
-}
-
-/** F16 bit patterns → 32-bit floats, exactly. `into` must be as long as `halves`. */
-export function float16ToFloat32(halves: Uint16Array, into: Float32Array): void {
-  const table = halfValues();
-  for (let i = 0; i < halves.length; i++) into[i] = table[halves[i]];
-}
-
 /** BF16 bit patterns → 32-bit floats, exactly: a bfloat16 is the upper half of the float. */
 export function bfloat16ToFloat32(halves: Uint16Array, into: Float32Array): void {
   const bits = new Uint32Array(into.buffer, into.byteOffset, halves.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
-}
-
-/** 32-bit floats → F16 bit patterns, to nearest, ties to even. */
-export function float32ToFloat16(floats: Float32Array, into: Uint16Array): void {
-  const bits = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
-  for (let i = 0; i < bits.length; i++) {
-    const value = bits[i];
-    const sign = (value >>> 16) & 0x8000;
-    const magnitude = value & 0x7fffffff;
-    if (magnitude >= 0x38800000 && magnitude < 0x47800000) {
-      // Normal in both formats: re-bias the exponent by 127 − 15, add just under half a unit in the last place (a whole half when odd).
-      into[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
-    } else if (magnitude < 0x38800000) {
-      into[i] = sign | roundToEven(Math.abs(floats[i]) * 2 ** 24); // a subnormal counts units of 2^-24
-    } else {
-      into[i] = sign | (magnitude > 0x7f800000 ? 0x7e00 | ((magnitude >>> 13) & 0x3ff) : 0x7c00);
-    }
-  }
 }
 
 /** 32-bit floats → BF16 bit patterns, to nearest, ties to even. */
@@ -87,12 +49,6 @@ export function float32ToBfloat16(floats: Float32Array, into: Uint16Array): void
     const value = bits[i];
     into[i] = (value & 0x7fffffff) > 0x7f800000 ? (value >>> 16) | 0x40 : (value + 0x7fff + ((value >>> 16) & 1)) >>> 16;
   }
-}
-
-function roundToEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
 }
 
 /**

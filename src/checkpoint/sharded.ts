@@ -3,6 +3,7 @@
  * `model.safetensors.index.json` in Hugging Face folders. An index comes from whoever made the model, so its file names are not trusted: a
  * shard must lie in the index's own folder (`containedFile`).
  */
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
@@ -20,6 +21,11 @@ export const defaultShardBytes = 5_000_000_000;
 
 /** A hundred thousand tensors take ten. */
 const longestIndex = 64 * 2 ** 20;
+
+/** Whether a folder holds weights in safetensors form, in one file or several. */
+export function hasWeights(folder: string): boolean {
+  return [singleFileName, indexFileName].some((name) => existsSync(path.join(folder, name)));
+}
 
 /** Which file each tensor lies in. */
 export interface ShardIndex {

@@ -20,8 +20,9 @@ export interface OnnxEmitter {
   node(type: string, inputs: readonly string[], options?: Omit<NodeOptions, "outputs">): string;
   /** Adds a node with several outputs. */
   nodes(type: string, inputs: readonly string[], options: NodeOptions): string[];
-  constant(dtype: DataType, shape: readonly number[], data: ConstantData): string;
-  float(value: number): string;
+  /** `label` names it in the file; it must be the only one of that name. */
+  constant(dtype: DataType, shape: readonly number[], data: ConstantData, label?: string): string;
+  float(value: number, dtype?: "float32" | "float16"): string;
   int64(values: readonly number[]): string;
   int64Scalar(value: number): string;
   /** The size of a dimension as an int64 scalar. */

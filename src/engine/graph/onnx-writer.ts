@@ -5,24 +5,47 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { definitionOf } from "../ops/define-op.js";
 import { onnxDataTypes } from "../ops/select.js";
+import { toFloat16 } from "../float16.js";
 import { type Dimension, sameDimension, sameShape, type Shape, SymbolicDimension } from "./dimension.js";
 import type { Graph } from "./graph.js";
 import type { NodeOptions, OnnxAttribute, OnnxEmitter } from "./onnx-emitter.js";
 import { expandComposites, mergeDuplicates } from "./rewrite.js";
 import type { ConstantData, DataType, TensorType, Value } from "./value.js";
 
-const irVersion = 10;
-const opsetVersion = 20;
+/** What our own runtime is given. */
+const own = { opset: 20, ir: 10 } as const;
+/** What most runtimes read; LayerNormalization came with it. */
+const portable = { opset: 17, ir: 8 } as const;
+/** Operators whose form here is that of a later version of the standard than `portable`. */
+const laterOperators: Readonly<Record<string, number>> = { Pad: 18, ReduceMax: 18, ReduceSumSquare: 18, ReduceLogSumExp: 18 };
 
 export interface OnnxOptions {
   /** Use ONNX Runtime's own operators where they are faster (default); off for files that other runtimes read. */
   readonly fused?: boolean;
+  /** Write the oldest version of the standard that has the model's operators, for files that others read. */
+  readonly portable?: boolean;
+  /** metadata_props of the model. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** What symbols of shapes are called in the file, where not as here. */
+  readonly dimensionNames?: Readonly<Record<string, string>>;
+  /** Where the data of large constants goes; into the file itself where left out. */
+  readonly external?: ExternalData;
+}
+
+/** A file beside the model that holds the data of its large constants: a protobuf message ends at 2 GB. */
+export interface ExternalData {
+  /** The file's name, in the model's folder. */
+  readonly file: string;
+  /** Constants of fewer bytes stay in the model. */
+  readonly fromBytes: number;
+  /** Takes the data; returns the offset at which it will lie in the file. */
+  add(data: Uint8Array): number;
 }
 
 /** The model as bytes of a ModelProto; inputs and outputs keep their names and order. */
 export function writeOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
   const prepared = mergeDuplicates(expandComposites(graph, (node) => definitionOf(node).lower !== undefined));
-  const model = new ModelEmitter(prepared, options.fused ?? true);
+  const model = new ModelEmitter(prepared, options);
   const names = new Map<Value, string>(prepared.inputs.map((value) => [value, value.name!]));
   for (const node of prepared.nodes) {
     model.scope = node.scope;
@@ -42,6 +65,7 @@ function defaultOptions(node: { attributes: Readonly<Record<string, unknown>>; o
 
 class ModelEmitter implements OnnxEmitter {
   scope = "";
+  readonly fused: boolean;
   private readonly initializers: Uint8Array[] = [];
   private readonly pending: PendingNode[] = [];
   private readonly outputs: { name: string; source: string; type: TensorType }[] = [];
@@ -51,8 +75,9 @@ class ModelEmitter implements OnnxEmitter {
 
   constructor(
     private readonly graph: Graph,
-    readonly fused: boolean,
+    private readonly options: OnnxOptions,
   ) {
+    this.fused = options.fused ?? true;
     for (const value of graph.inputs) {
       value.shape.forEach((dimension, axis) => {
         if (dimension instanceof SymbolicDimension && !this.symbols.has(dimension.key)) this.symbols.set(dimension.key, { input: value.name!, axis });
@@ -70,19 +95,29 @@ class ModelEmitter implements OnnxEmitter {
     return outputs;
   }
 
-  constant(dtype: DataType, shape: readonly number[], data: ConstantData): string {
-    const name = `_${this.counter++}`;
+  constant(dtype: DataType, shape: readonly number[], data: ConstantData, label?: string): string {
+    const name = label ?? `_${this.counter++}`;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const { external } = this.options;
     const tensor = new BinaryWriter();
     for (const size of shape) tensor.uint32((1 << 3) | 0).int64(size);
     tensor.uint32((2 << 3) | 0).int32(onnxDataTypes[dtype]);
     tensor.uint32((8 << 3) | 2).string(name);
-    tensor.uint32((9 << 3) | 2).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    if (external === undefined || bytes.length < external.fromBytes) tensor.uint32((9 << 3) | 2).bytes(bytes);
+    else {
+      const place = { location: external.file, offset: String(external.add(bytes)), length: String(bytes.length) };
+      for (const [key, value] of Object.entries(place)) tensor.uint32((13 << 3) | 2).bytes(stringEntry(key, value));
+      tensor.uint32((14 << 3) | 0).int32(1); // data_location: EXTERNAL
+    }
     this.initializers.push(tensor.finish());
     return name;
   }
 
-  float(value: number): string {
-    return this.once(`float ${value}`, () => this.constant("float32", [], Float32Array.of(value)));
+  float(value: number, dtype: "float32" | "float16" = "float32"): string {
+    return this.once(`${dtype} ${value}`, () => {
+      const wide = Float32Array.of(value);
+      return this.constant(dtype, [], dtype === "float32" ? wide : toFloat16(wide));
+    });
   }
 
   int64(values: readonly number[]): string {
@@ -135,18 +170,23 @@ class ModelEmitter implements OnnxEmitter {
     for (const node of this.pending) graph.uint32((1 << 3) | 2).bytes(nodeProto(node, finalName));
     graph.uint32((2 << 3) | 2).string("lectern");
     for (const initializer of this.initializers) graph.uint32((5 << 3) | 2).bytes(initializer);
-    for (const value of this.graph.inputs) graph.uint32((11 << 3) | 2).bytes(valueInfo(value.name!, value));
-    for (const { name, type } of this.outputs) graph.uint32((12 << 3) | 2).bytes(valueInfo(name, type));
+    const dimensionNames = this.options.dimensionNames ?? {};
+    for (const value of this.graph.inputs) graph.uint32((11 << 3) | 2).bytes(valueInfo(value.name!, value, dimensionNames));
+    for (const { name, type } of this.outputs) graph.uint32((12 << 3) | 2).bytes(valueInfo(name, type, dimensionNames));
+    const version = this.options.portable ? portable : own;
+    const opset = Math.max(version.opset, ...this.pending.map(({ type, options }) => (options.domain === undefined ? (laterOperators[type] ?? 0) : 0)));
+    const domains: [string, number][] = [["", opset], ...(this.pending.some(({ options }) => options.domain) ? [["com.microsoft", 1] as [string, number]] : [])];
     const model = new BinaryWriter();
-    model.uint32((1 << 3) | 0).int64(irVersion);
+    model.uint32((1 << 3) | 0).int64(version.ir);
     model.uint32((2 << 3) | 2).string("lectern");
     model.uint32((7 << 3) | 2).bytes(graph.finish());
-    for (const [domain, version] of [["", opsetVersion], ...(this.fused ? [["com.microsoft", 1]] : [])] as [string, number][]) {
-      const opset = new BinaryWriter();
-      opset.uint32((1 << 3) | 2).string(domain);
-      opset.uint32((2 << 3) | 0).int64(version);
-      model.uint32((8 << 3) | 2).bytes(opset.finish());
+    for (const [domain, version] of domains) {
+      const import_ = new BinaryWriter();
+      import_.uint32((1 << 3) | 2).string(domain);
+      import_.uint32((2 << 3) | 0).int64(version);
+      model.uint32((8 << 3) | 2).bytes(import_.finish());
     }
+    for (const [key, value] of Object.entries(this.options.metadata ?? {})) model.uint32((14 << 3) | 2).bytes(stringEntry(key, value));
     return model.finish();
   }
 
@@ -221,12 +261,22 @@ function attributeProto(name: string, attribute: OnnxAttribute): Uint8Array {
   return writer.finish();
 }
 
-function valueInfo(name: string, { dtype, shape }: TensorType): Uint8Array {
+/** A StringStringEntryProto. */
+function stringEntry(key: string, value: string): Uint8Array {
+  return new BinaryWriter()
+    .uint32((1 << 3) | 2)
+    .string(key)
+    .uint32((2 << 3) | 2)
+    .string(value)
+    .finish();
+}
+
+function valueInfo(name: string, { dtype, shape }: TensorType, dimensionNames: Readonly<Record<string, string>>): Uint8Array {
   const dimensions = new BinaryWriter();
   for (const dimension of shape) {
     const proto = new BinaryWriter();
     if (typeof dimension === "number") proto.uint32((1 << 3) | 0).int64(dimension);
-    else proto.uint32((2 << 3) | 2).string(dimension.key);
+    else proto.uint32((2 << 3) | 2).string(dimensionNames[dimension.key] ?? dimension.key);
     dimensions.uint32((1 << 3) | 2).bytes(proto.finish());
   }
   const tensor = new BinaryWriter();

@@ -55,6 +55,15 @@ export function mergeDuplicates(graph: Graph): Graph {
   });
 }
 
+/** Constants above this size are equal only where they are the same array: weights are not compared element by element. */
+const comparedElements = 4096;
+const arrayNumbers = new WeakMap<object, number>();
+let arrays = 0;
+
 function attributeKey(attribute: Attribute): string {
+  if (ArrayBuffer.isView(attribute) && attribute.length > comparedElements) {
+    if (!arrayNumbers.has(attribute)) arrayNumbers.set(attribute, arrays++);
+    return `array ${arrayNumbers.get(attribute)}`;
+  }
   return ArrayBuffer.isView(attribute) ? `${attribute.constructor.name}:${Array.from(attribute as Float32Array, String).join(" ")}` : String(attribute);
 }

@@ -30,7 +30,8 @@ export class Value implements TensorType {
 
 export type Attribute = number | boolean | string | readonly number[] | Dimension | Shape | ConstantData | undefined;
 export type Attributes = Readonly<Record<string, Attribute>>;
-export type ConstantData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Int8Array;
+/** Float16 as its bits. */
+export type ConstantData = Float32Array | BigInt64Array | Int32Array | Uint8Array | Int8Array | Uint16Array;
 
 /** One application of an op. `scope` is the path of the layer that made it, for errors and profiles. */
 export class Node {

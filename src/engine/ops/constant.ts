@@ -1,22 +1,34 @@
 /** Values that need no input: constants, index ranges, and the sizes of dimensions as numbers inside the graph. */
 import type { Dimension } from "../graph/dimension.js";
 import { type ConstantData, type DataType, Value } from "../graph/value.js";
+import { toFloat16 } from "../float16.js";
 import { defineOp } from "./define-op.js";
 
-type ConstantAttributes = { readonly dtype: DataType; readonly shape: readonly number[]; readonly data: ConstantData };
+/** `label` names a weight in an exported file. */
+type ConstantAttributes = { readonly dtype: DataType; readonly shape: readonly number[]; readonly data: ConstantData; readonly label?: string };
 
 export const Constant = defineOp<ConstantAttributes>({
   name: "Constant",
   infer: (_, { dtype, shape }) => [{ dtype, shape }],
   differentiable: false,
   cost: "view",
-  lower: (emit, _, { attributes }) => [emit.constant(attributes.dtype, attributes.shape, attributes.data)],
+  lower: (emit, _, { attributes }) => [emit.constant(attributes.dtype, attributes.shape, attributes.data, attributes.label)],
   sample: () => [{ inputs: [], attributes: { dtype: "float32", shape: [2], data: Float32Array.of(1, 2) } }],
 });
 
 /** A constant tensor. */
 export function constant(dtype: DataType, shape: readonly number[], data: ArrayLike<number>): Value {
   return Constant.apply([], { dtype, shape, data: packData(dtype, data) })[0];
+}
+
+/** A constant over memory that is not copied: a weight of an exported model. `label` names it in the file. */
+export function constantView(dtype: DataType, shape: readonly number[], data: ConstantData, label?: string): Value {
+  return Constant.apply([], { dtype, shape, data, label })[0];
+}
+
+/** The attributes of a constant; undefined for any other value. */
+export function constantOf(value: Value): ConstantAttributes | undefined {
+  return value.node?.op === (Constant as unknown) ? (value.node!.attributes as ConstantAttributes) : undefined;
 }
 
 /** A 0-dimensional constant. */
@@ -75,6 +87,6 @@ function packData(dtype: DataType, data: ArrayLike<number>): ConstantData {
     case "uint8":
       return Uint8Array.from(data);
     case "float16":
-      throw new Error("internal: float16 constants are made by a cast");
+      return toFloat16(Float32Array.from(data));
   }
 }

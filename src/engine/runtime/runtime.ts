@@ -33,6 +33,16 @@ export interface CompileOptions {
   readonly profilePrefix?: string;
 }
 
+/** A model that was written as an ONNX file. */
+export interface OnnxModel {
+  /** The file's content: a ModelProto. */
+  readonly bytes: Uint8Array;
+  /** Where files of external data lie, if it has any. */
+  readonly folder?: string;
+}
+
+export type LoadOptions = Omit<CompileOptions, "fused">;
+
 export interface RunOptions {
   /** Ends the run early; the promise rejects and the outputs hold no meaning. */
   readonly signal?: AbortSignal;
@@ -58,6 +68,8 @@ export interface Runtime {
   allocate(byteLength: number): Memory;
   tensor(memory: Memory, byteOffset: number, dtype: DataType, shape: readonly number[]): Tensor;
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+  /** A program of a model from elsewhere. Throws an Error with the runtime's reason where it cannot run it. */
+  load(model: OnnxModel, options?: LoadOptions): Promise<Program>;
 }
 
 export const bytesPerElement: Readonly<Record<DataType, number>> = { float32: 4, int64: 8, int32: 4, bool: 1, uint8: 1, int8: 1, float16: 2 };

@@ -1,6 +1,7 @@
 /** An extractive reader in memory: model folder, tokenizer, network and parameters, for training and for answering. */
 import { basename } from "node:path";
-import { openModelFolder, saveModelFolder } from "../../checkpoint/model-folder.js";
+import { openModelFolder, readModelConfig, saveModelFolder } from "../../checkpoint/model-folder.js";
+import { hasWeights } from "../../checkpoint/sharded.js";
 import {
   createInferenceExecutor,
   createParameterStore,
@@ -16,6 +17,7 @@ import { buildModel, modelDefinition } from "../../models/index.js";
 import { checkWeights, type LoadedWeights, loadWeights } from "../../models/weights.js";
 import { Tokenizer } from "../../text/tokenizer.js";
 import { type HeadOptions, readerNetwork } from "./head.js";
+import { createOnnxInference, onnxFiles, openOnnxFile, type OnnxReaderFile } from "./onnx-reader.js";
 
 export interface Reader {
   readonly config: Readonly<Record<string, unknown>>;
@@ -25,6 +27,8 @@ export interface Reader {
   readonly store: ParameterStore;
   /** What the checkpoint lacked, and what of it is not used. */
   readonly loaded: LoadedWeights;
+  /** The ONNX file that is run in place of the network, whose store is then empty. */
+  readonly onnx?: OnnxReaderFile;
 }
 
 export interface ReaderOptions extends HeadOptions {
@@ -33,13 +37,18 @@ export interface ReaderOptions extends HeadOptions {
   /** Which parameters are trained; none by default. */
   readonly trainable?: (name: string) => boolean;
   readonly dropout?: DropoutOverrides;
+  /** Run this ONNX file of the folder (`model_quantized`) and not its network: without it, only a folder that has nothing else. */
+  readonly onnxFile?: string;
 }
 
 /**
- * Loads a model folder as a reader.
- * @throws LecternError UNKNOWN_MODEL_TYPE, BAD_MODEL_CONFIG, WEIGHT_SHAPE_MISMATCH, VOCABULARY_MISMATCH, and those of opening files
+ * Loads a model folder as a reader: its weights, or where it has none (or `onnxFile` says so) one of its ONNX files, for answering only.
+ * @throws LecternError UNKNOWN_MODEL_TYPE, BAD_MODEL_CONFIG, WEIGHT_SHAPE_MISMATCH, VOCABULARY_MISMATCH, ONNX_FILE_UNKNOWN, ONNX_CORRUPT,
+ *   ONNX_NOT_A_READER, and those of opening files
  */
 export async function openReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<Reader> {
+  const exported = options.trainable === undefined && !hasWeights(folder) && (await onnxFiles(folder)).size > 0;
+  if (options.onnxFile !== undefined || exported) return openExportedReader(runtime, folder, options);
   const { config, weights } = await openModelFolder(folder);
   try {
     const encoder = buildModel(config, options.dropout);
@@ -55,8 +64,19 @@ export async function openReader(runtime: Runtime, folder: string, options: Read
   }
 }
 
-/** A program that computes start_logits, end_logits and loss from the reader's parameters as they are at each run. */
-export function createReaderInference(runtime: Runtime, { network, store }: Reader): Promise<InferenceExecutor> {
+async function openExportedReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<Reader> {
+  const config = await readModelConfig(folder);
+  const encoder = buildModel(config);
+  const tokenizer = await Tokenizer.fromFolder(folder);
+  await checkTokenizer(folder, tokenizer, encoder);
+  const onnx = await openOnnxFile(folder, options.onnxFile);
+  const store = createParameterStore(runtime, new Map(), () => false);
+  return { config, tokenizer, encoder, network: readerNetwork(encoder, options), store, loaded: { missing: [], unused: [] }, onnx };
+}
+
+/** A program that computes start_logits, end_logits and loss from the reader's parameters as they are at each run, or with its ONNX file. */
+export function createReaderInference(runtime: Runtime, { network, store, onnx }: Reader): Promise<InferenceExecutor> {
+  if (onnx !== undefined) return createOnnxInference(runtime, onnx);
   return createInferenceExecutor(runtime, network, store, ["start_logits", "end_logits", "loss"]);
 }
 

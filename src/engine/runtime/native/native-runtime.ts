@@ -3,11 +3,11 @@
  * the library; runs happen on another thread and the event loop goes on; all programs share one pool of threads and one arena.
  */
 import { availableParallelism } from "node:os";
-import type { Graph } from "../../graph/graph.js";
+import { readOnnxHeader } from "../../graph/onnx-header.js";
 import { writeOnnx } from "../../graph/onnx-writer.js";
 import type { DataType } from "../../graph/value.js";
 import { onnxDataTypes } from "../../ops/select.js";
-import { bytesPerElement, type CompileOptions, type HostArray, type Memory, type Program, type RunOptions, type Runtime, type Tensor } from "../runtime.js";
+import { bytesPerElement, type CompileOptions, type HostArray, type Memory, type OnnxModel, type Program, type RunOptions, type Runtime, type Tensor } from "../runtime.js";
 import { type CApi, loadCApi, type Pointer } from "./c-api.js";
 
 export interface NativeOptions {
@@ -40,7 +40,23 @@ export function nativeRuntime(options: NativeOptions = {}): Runtime {
     threads,
     allocate: (byteLength) => new HostMemory(byteLength),
     tensor: (memory, byteOffset, dtype, shape) => new NativeTensor(api, memoryInfo, (memory as HostMemory).buffer, byteOffset, dtype, shape),
-    compile: async (graph, compileOptions = {}) => new NativeProgram(api, env, graph, compileOptions),
+    compile: async (graph, options = {}) => {
+      const source = {
+        bytes: writeOnnx(graph, { fused: options.fused }),
+        inputs: graph.inputs.map((value) => value.name!),
+        outputs: graph.outputs.map((output) => output.name),
+      };
+      try {
+        return new NativeProgram(api, env, source, options);
+      } catch (error) {
+        throw new Error(`internal: ${options.name ?? "graph"} does not compile: ${(error as Error).message}`, { cause: error });
+      }
+    },
+    load: async (model, options = {}) => {
+      const { inputs, outputs } = readOnnxHeader(model.bytes);
+      const names = { inputs: inputs.map(({ name }) => name), outputs: outputs.map(({ name }) => name) };
+      return new NativeProgram(api, env, { ...model, ...names }, options);
+    },
   };
 }
 
@@ -80,6 +96,11 @@ class NativeTensor implements Tensor {
   }
 }
 
+interface ProgramSource extends OnnxModel {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
 class NativeProgram implements Program {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -90,12 +111,12 @@ class NativeProgram implements Program {
   constructor(
     private readonly api: CApi,
     env: Pointer,
-    graph: Graph,
+    source: ProgramSource,
     options: CompileOptions,
   ) {
     this.name = options.name ?? "graph";
-    this.inputs = graph.inputs.map((value) => value.name!);
-    this.outputs = graph.outputs.map((output) => output.name);
+    this.inputs = source.inputs;
+    this.outputs = source.outputs;
     this.profiled = options.profilePrefix !== undefined;
     const sessionOptions = api.make("CreateSessionOptions");
     try {
@@ -110,10 +131,10 @@ class NativeProgram implements Program {
       // On the CPU the fused kernel is slower than the two it stands for: its loop over a row is not vectorised.
       api.check(api.AddSessionConfigEntry(sessionOptions, "optimization.disable_specified_optimizers", "SkipLayerNormFusion"));
       if (options.profilePrefix !== undefined) api.check(api.EnableProfiling(sessionOptions, options.profilePrefix));
-      const model = writeOnnx(graph, { fused: options.fused });
-      this.session = api.make("CreateSessionFromArray", env, model, model.length, sessionOptions);
-    } catch (error) {
-      throw new Error(`internal: ${this.name} does not compile: ${(error as Error).message}`, { cause: error });
+      if (source.folder !== undefined) {
+        api.check(api.AddSessionConfigEntry(sessionOptions, "session.model_external_initializers_file_folder_path", source.folder));
+      }
+      this.session = api.make("CreateSessionFromArray", env, source.bytes, source.bytes.length, sessionOptions);
     } finally {
       api.ReleaseSessionOptions(sessionOptions);
     }

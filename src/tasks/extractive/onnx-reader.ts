@@ -1,0 +1,166 @@
+/**
+ * Readers in ONNX files: folders laid out as Optimum and transformers.js expect (config.json and the tokenizer at the root, onnx/model.onnx
+ * and its siblings beside them), whoever wrote them. A file's session stands behind the same interface as a network of ours, so that every
+ * verb that answers can use one.
+ */
+import { existsSync } from "node:fs";
+import { readdir, readFile, realpath } from "node:fs/promises";
+import path from "node:path";
+import { readingError } from "../../checkpoint/file-system-errors.js";
+import {
+  allocateTensor,
+  type HostArray,
+  type InferenceExecutor,
+  type OnnxHeader,
+  readOnnxHeader,
+  type Runtime,
+  type Tensor,
+} from "../../engine/index.js";
+import { LecternError } from "../../errors.js";
+
+/** A reader's ONNX file, looked at but not yet loaded. */
+export interface OnnxReaderFile {
+  readonly file: string;
+  readonly bytes: Uint8Array;
+  readonly header: OnnxHeader;
+}
+
+/** Which file is taken where none is named, the first that exists: full precision first, then the smaller ones. */
+const preferred = ["model", "model_optimized", "model_fp16", "model_quantized"];
+const readable = ["input_ids", "attention_mask", "token_type_ids"];
+const results = ["start_logits", "end_logits"];
+
+/** The ONNX files of a model folder by their names without ending, in the order of preference; those in onnx/ come before others. */
+export async function onnxFiles(folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const place of [path.join(folder, "onnx"), folder]) {
+    const names = existsSync(place) ? (await readdir(place)).filter((name) => name.endsWith(".onnx")) : [];
+    for (const name of names.sort()) if (!files.has(name.slice(0, -5))) files.set(name.slice(0, -5), path.join(place, name));
+  }
+  const rank = ([name]: [string, string]): number => (preferred.includes(name) ? preferred.indexOf(name) : preferred.length);
+  return new Map([...files].sort((a, b) => rank(a) - rank(b)));
+}
+
+/**
+ * Reads an ONNX file of a model folder and checks that it is a reader.
+ * @param chosen its name (`model_quantized`, with or without `.onnx` and `onnx/`); the preferred one where left out
+ * @throws LecternError ONNX_FILE_UNKNOWN, ONNX_CORRUPT, ONNX_NOT_A_READER, FILE_NOT_READABLE
+ */
+export async function openOnnxFile(folder: string, chosen?: string): Promise<OnnxReaderFile> {
+  const files = await onnxFiles(folder);
+  const name = chosen === undefined ? [...files.keys()][0] : path.basename(chosen).replace(/\.onnx$/, "");
+  const file = files.get(name);
+  if (file === undefined) {
+    throw new LecternError("ONNX_FILE_UNKNOWN", {
+      message: `${folder} has no ONNX file of that name.`,
+      expected: files.size > 0 ? `one of ${[...files.keys()].join(", ")}` : "a folder with onnx/model.onnx, as lectern export writes it",
+      received: chosen,
+      next: files.size > 0 ? "Name one of these files." : "Export the model first: lectern export --help.",
+    });
+  }
+  await requireInside(folder, file);
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw readingError(error, file, "a model in ONNX form");
+  });
+  const header = headerOf(file, bytes);
+  for (const location of header.externalFiles) await requireInside(folder, path.resolve(path.dirname(file), location), file);
+  requireReader(file, header);
+  return { file, bytes, header };
+}
+
+/** A program for the file, with the interface of the network's own: start_logits, end_logits and the loss of what is fed. */
+export async function createOnnxInference(runtime: Runtime, { file, bytes }: OnnxReaderFile): Promise<InferenceExecutor> {
+  const program = await runtime.load({ bytes, folder: path.dirname(path.resolve(file)) }, { name: path.basename(file) }).catch((error: unknown) => {
+    throw corrupt(file, (error as Error).message);
+  });
+  const outputs = program.outputs;
+  return {
+    inputs: program.inputs,
+    run: async ({ batch, seq }, inputs, options) => {
+      const tensors: Tensor[] = [];
+      const tensor = (dtype: "int64" | "float32"): Tensor => {
+        tensors.push(allocateTensor(runtime, dtype, [batch, seq]));
+        return tensors.at(-1)!;
+      };
+      try {
+        const given = program.inputs.map((name) => {
+          const made = tensor("int64");
+          (made.data as BigInt64Array).set((inputs[name] as BigInt64Array | undefined) ?? new BigInt64Array(batch * seq));
+          return made;
+        });
+        const made = outputs.map(() => tensor("float32"));
+        await program.run(given, made, options);
+        const logits = Object.fromEntries(made.map(({ data }, index) => [outputs[index], data as Float32Array]));
+        return { start_logits: logits.start_logits, end_logits: logits.end_logits, loss: Float32Array.of(readerLoss(logits, inputs, batch, seq)) };
+      } finally {
+        for (const one of tensors) one.release();
+      }
+    },
+    release: () => program.release(),
+  };
+}
+
+/** The sum over the rows of both weighted cross-entropies, padding left out: the loss that the reader's network computes. */
+function readerLoss(logits: Record<string, Float32Array>, inputs: Readonly<Record<string, HostArray>>, batch: number, seq: number): number {
+  const { attention_mask: mask } = inputs;
+  let loss = 0;
+  for (const side of ["start", "end"]) {
+    const values = logits[`${side}_logits`];
+    const targets = inputs[`${side}_positions`] as BigInt64Array | undefined;
+    const weights = inputs[`${side}_weights`] as Float32Array | undefined;
+    if (targets === undefined || weights === undefined) return 0;
+    for (let row = 0; row < batch; row++) {
+      let largest = -Infinity;
+      for (let at = row * seq; at < (row + 1) * seq; at++) if (mask[at] === 1n && values[at] > largest) largest = values[at];
+      let sum = 0;
+      for (let at = row * seq; at < (row + 1) * seq; at++) if (mask[at] === 1n) sum += Math.exp(values[at] - largest);
+      loss += weights[row] * (largest + Math.log(sum) - values[row * seq + Number(targets[row])]);
+    }
+  }
+  return loss;
+}
+
+function headerOf(file: string, bytes: Uint8Array): OnnxHeader {
+  try {
+    return readOnnxHeader(bytes);
+  } catch (error) {
+    throw corrupt(file, (error as Error).message);
+  }
+}
+
+function corrupt(file: string, received: string): LecternError {
+  return new LecternError("ONNX_CORRUPT", {
+    message: `${file} is no ONNX model that ONNX Runtime can run.`,
+    expected: "a whole ONNX file, and the files of its external data beside it",
+    received,
+    next: "Export the model again, or copy its files again.",
+  });
+}
+
+/** Nothing outside the model's folder is read, whatever paths or links it holds; the hub's cache keeps a model's files in blobs/ beside it. */
+async function requireInside(folder: string, target: string, file = target): Promise<void> {
+  const root = await realpath(folder);
+  const real = await realpath(target).catch(() => {
+    throw corrupt(file, `${path.basename(target)} is missing`);
+  });
+  const roots = path.basename(path.dirname(root)) === "snapshots" ? [root, path.join(path.dirname(path.dirname(root)), "blobs")] : [root];
+  if (roots.some((allowed) => real.startsWith(allowed + path.sep))) return;
+  throw corrupt(file, `a link or path that leads out of the model's folder: ${target}`);
+}
+
+function requireReader(file: string, { inputs, outputs }: OnnxHeader): void {
+  const strange = inputs.filter(({ name, dtype }) => !readable.includes(name) || dtype !== "int64");
+  const fits =
+    strange.length === 0 &&
+    inputs.some(({ name }) => name === "input_ids") &&
+    outputs.length === results.length &&
+    outputs.every(({ name, dtype }) => results.includes(name) && dtype === "float32");
+  if (fits) return;
+  const list = (values: typeof inputs): string => values.map(({ name, dtype }) => `${name} (${dtype ?? "another type"})`).join(", ") || "none";
+  throw new LecternError("ONNX_NOT_A_READER", {
+    message: `${file} is not an extractive reader.`,
+    expected: `int64 inputs among ${readable.join(", ")}, and float32 outputs ${results.join(" and ")}`,
+    received: `inputs ${list(inputs)}; outputs ${list(outputs)}`,
+    next: "Use a model exported for question answering.",
+  });
+}
