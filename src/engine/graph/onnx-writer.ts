@@ -10,7 +10,7 @@ import { type Dimension, sameDimension, sameShape, type Shape, SymbolicDimension
 import type { Graph } from "./graph.js";
 import type { NodeOptions, OnnxAttribute, OnnxEmitter } from "./onnx-emitter.js";
 import { expandComposites, mergeDuplicates } from "./rewrite.js";
-import type { ConstantData, DataType, TensorType, Value } from "./value.js";
+import type { ConstantData, DataType, Node, TensorType, Value } from "./value.js";
 
 /** What our own runtime is given. */
 const own = { opset: 20, ir: 10 } as const;
@@ -44,13 +44,15 @@ export interface ExternalData {
 
 /** The model as bytes of a ModelProto; inputs and outputs keep their names and order. */
 export function writeOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
-  const prepared = mergeDuplicates(expandComposites(graph, (node) => definitionOf(node).lower !== undefined));
+  const fused = options.fused ?? true;
+  const lowering = (node: Node) => (fused ? definitionOf(node).lowerFused : undefined) ?? definitionOf(node).lower;
+  const prepared = mergeDuplicates(expandComposites(graph, (node) => lowering(node) !== undefined));
   const model = new ModelEmitter(prepared, options);
   const names = new Map<Value, string>(prepared.inputs.map((value) => [value, value.name!]));
   for (const node of prepared.nodes) {
     model.scope = node.scope;
     const inputs = node.inputs.map((value) => names.get(value)!);
-    const { lower } = definitionOf(node);
+    const lower = lowering(node);
     const results = lower === undefined ? model.nodes(node.op.name, inputs, defaultOptions(node)) : lower(model, inputs, node);
     node.outputs.forEach((output, index) => names.set(output, results[index]));
   }

@@ -5,9 +5,9 @@ import { type Attribute, Node, type Value, withScope } from "./value.js";
 
 /**
  * A new graph in which `rule` has replaced nodes. The rule sees a node with its inputs already rewritten and answers with
- * values for the node's outputs, or undefined to keep it.
+ * values for the node's outputs, or undefined to keep it. `original` is the node as it stands in the graph given.
  */
-export function rewriteGraph(graph: Graph, rule: (node: Node) => readonly Value[] | undefined): Graph {
+export function rewriteGraph(graph: Graph, rule: (node: Node, original: Node) => readonly Value[] | undefined): Graph {
   const replaced = new Map<Value, Value>();
   const current = (value: Value) => replaced.get(value) ?? value;
   for (const original of graph.nodes) {
@@ -15,7 +15,7 @@ export function rewriteGraph(graph: Graph, rule: (node: Node) => readonly Value[
     const node = inputs.every((value, index) => value === original.inputs[index])
       ? original
       : new Node(original.op, inputs, original.attributes, original.scope, original.outputs);
-    const outputs = rule(node) ?? node.outputs;
+    const outputs = rule(node, original) ?? node.outputs;
     original.outputs.forEach((output, index) => {
       if (outputs[index] !== output) replaced.set(output, outputs[index]);
     });

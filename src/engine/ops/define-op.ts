@@ -30,6 +30,8 @@ interface CommonDefinition<A extends Attributes> {
   readonly infer: (inputs: readonly Value[], attributes: A) => TensorType[];
   /** ONNX nodes for this op; the default is the ONNX op of the same name with the same attributes. */
   readonly lower?: (emit: OnnxEmitter, inputs: readonly string[], node: Node & { readonly attributes: A }) => string[];
+  /** ONNX Runtime's own operator for an op that is otherwise written as `expand` says. */
+  readonly lowerFused?: (emit: OnnxEmitter, inputs: readonly string[], node: Node & { readonly attributes: A }) => string[];
   readonly cost?: Cost;
   /** Inputs for the contract test: shapes it must handle, empty and size-1 dimensions included. */
   readonly sample: (random: SampleRandom) => SampleCase[];

@@ -14,6 +14,7 @@ export { gatherAlong, scatterAddAlong } from "./gather-along.js";
 export { causalMask, lengthMask, lowestFloat32, maskBias, windowMask } from "./masks.js";
 export { flattenRows, linear, matmul } from "./matmul.js";
 export { layerNorm, rmsNorm } from "./normalisation.js";
+export { dynamicallyQuantised, type Quantised, quantised, quantisedLinear } from "./quantise.js";
 export { logSumExp, max, mean, sum, sumOfSquares } from "./reduction.js";
 export { oneHot } from "./one-hot.js";
 export { cast, where } from "./select.js";
