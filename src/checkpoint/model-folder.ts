@@ -94,12 +94,17 @@ export async function saveModelFolder(folder: string, contents: ModelContents): 
  */
 export async function writeModelFiles(folder: string, contents: ModelContents): Promise<string[]> {
   await writeFile(path.join(folder, "config.json"), configText(contents.config));
-  for (const file of contents.files ?? []) {
+  await writePlainFiles(folder, contents.files ?? []);
+  const weights = await writeWeights(folder, contents.tensors, { maxShardBytes: contents.maxShardBytes });
+  return ["config.json", ...(contents.files ?? []).map((file) => file.name), ...weights];
+}
+
+/** Copies or writes files into a folder: those of a tokenizer. */
+export async function writePlainFiles(folder: string, files: readonly TokenizerFile[]): Promise<void> {
+  for (const file of files) {
     const to = path.join(folder, file.name);
     await ("path" in file ? copyContained(path.dirname(file.path), path.basename(file.path), to) : writeFile(to, file.text));
   }
-  const weights = await writeWeights(folder, contents.tensors, { maxShardBytes: contents.maxShardBytes });
-  return ["config.json", ...(contents.files ?? []).map((file) => file.name), ...weights];
 }
 
 /** Copies the content of a model folder's file (`containedFile`), with ordinary permissions whatever the original's. */

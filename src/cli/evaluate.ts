@@ -22,6 +22,7 @@ interface EvaluateOptions {
   model: string;
   data: string[];
   revision?: string;
+  onnxFile?: string;
   out?: string;
   report?: string;
   baseline?: string;
@@ -46,6 +47,7 @@ export function registerEvaluate(program: Command): void {
     .requiredOption("--model <model>", "folder of a model, or its name on the Hugging Face Hub")
     .requiredOption("--data <files...>", "SQuAD JSON, JSON lines or parquet; several are read in sequence")
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
+    .option("--onnx-file <name>", "run this ONNX file of an exported folder (model_quantized)")
     .option("--out <folder>", "write predictions.json, null_odds.json, nbest_predictions.json and eval_results.json there")
     .option("--report <folder>", "write a report there: one HTML page, the same as CSV and parquet, and TensorBoard events")
     .option("--baseline <model>", "for the report: the model as it was before training, measured on the same questions")
@@ -92,6 +94,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     return evaluateModel(model, examples, {
       runtime,
       revision,
+      ...(model === options.model && { onnxFile: options.onnxFile }),
       maxLength: options.maxLength,
       stride: options.stride,
       seed: options.seed,

@@ -14,6 +14,8 @@ const verbs: Readonly<Record<string, () => Promise<RegisterVerb>>> = {
   inspect: async () => (await import("./inspect.js")).registerInspect,
   pull: async () => (await import("./pull.js")).registerPull,
   convert: async () => (await import("./convert.js")).registerConvert,
+  export: async () => (await import("./export.js")).registerExport,
+  quantize: async () => (await import("./quantize.js")).registerQuantize,
   doctor: async () => (await import("./doctor.js")).registerDoctor,
   serve: async () => (await import("./serve.js")).registerServe,
   parity: async () => (await import("./parity.js")).registerParity,

@@ -4,7 +4,7 @@ export { Graph } from "./graph/graph.js";
 export { input, type DataType, type TensorType, Value, withScope } from "./graph/value.js";
 export { writeOnnx, type ExternalData, type OnnxOptions } from "./graph/onnx-writer.js";
 export { type OnnxHeader, type OnnxValue, readOnnxHeader } from "./graph/onnx-header.js";
-export { fuseForInference } from "./fusions/inference.js";
+export { foldForInference, fuseForInference } from "./fusions/inference.js";
 export { embedParameters } from "./block/embed-parameters.js";
 export { backward, type Seed } from "./autodiff/backward.js";
 export { expandComposites, mergeDuplicates, rewriteGraph } from "./graph/rewrite.js";

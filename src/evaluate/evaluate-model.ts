@@ -16,6 +16,8 @@ export interface ModelEvaluationOptions extends Partial<EvaluationOptions> {
   readonly seed?: number;
   /** Branch, tag or commit of a model on the Hub. */
   readonly revision?: string;
+  /** Run this ONNX file of the folder (`model_quantized`) instead of its weights. */
+  readonly onnxFile?: string;
   readonly runtime?: Runtime;
   /** Told what is worth knowing of the loaded checkpoint. */
   readonly onNote?: (text: string) => void;
@@ -44,9 +46,9 @@ export async function evaluateModel(
   examples: readonly QaExample[],
   options: ModelEvaluationOptions = {},
 ): Promise<ModelEvaluation> {
-  const { maxLength = 384, stride = 128, seed = 42, revision, runtime = nativeRuntime(), onNote, ...decoding } = options;
+  const { maxLength = 384, stride = 128, seed = 42, revision, onnxFile, runtime = nativeRuntime(), onNote, ...decoding } = options;
   const folder = await resolveModel(model, { revision });
-  const reader = await openReader(runtime, folder, { seed, maskPadding: true });
+  const reader = await openReader(runtime, folder, { seed, maskPadding: true, onnxFile });
   for (const line of describeLoading(folder, reader.loaded)) onNote?.(line);
   const { features } = await makeFeatures(examples, reader.tokenizer, {
     maxLength: Math.min(maxLength, reader.encoder.maxLength),

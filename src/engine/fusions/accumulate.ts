@@ -5,12 +5,13 @@
 import { sameShape } from "../graph/dimension.js";
 import type { Graph } from "../graph/graph.js";
 import { rewriteGraph } from "../graph/rewrite.js";
-import type { Node, Value } from "../graph/value.js";
+import type { Value } from "../graph/value.js";
 import { Add } from "../ops/arithmetic.js";
 import { defineOp } from "../ops/define-op.js";
 import { ScatterAdd, scatterAdd } from "../ops/gather.js";
 import { MatMul, matmul } from "../ops/matmul.js";
 import { add } from "../ops/arithmetic.js";
+import { countUses } from "./uses.js";
 
 type GemmAttributes = { readonly transposeA: boolean; readonly transposeB: boolean; readonly scale: number };
 
@@ -44,14 +45,6 @@ export function fuseAccumulation(graph: Graph): Graph {
     }
     return undefined;
   });
-}
-
-function countUses(graph: Graph): Map<Value, number> {
-  const uses = new Map<Value, number>();
-  const count = (value: Value) => uses.set(value, (uses.get(value) ?? 0) + 1);
-  graph.nodes.forEach((node: Node) => node.inputs.forEach(count));
-  graph.outputs.forEach(({ value }) => count(value));
-  return uses;
 }
 
 function isZero(value: Value): boolean {

@@ -9,7 +9,7 @@ import type { Value } from "../graph/value.js";
 import { mul, sub } from "../ops/arithmetic.js";
 import { attention, Attention } from "../ops/attention.js";
 import { constantOf } from "../ops/constant.js";
-import { defineOp, requireRank, requireSame, requireType } from "../ops/define-op.js";
+import { defineOp, requireRank, requireSame, requireType, ShapeError } from "../ops/define-op.js";
 import { tensorOf } from "../ops/sample.js";
 import { cast } from "../ops/select.js";
 import { reshape, transpose } from "../ops/shape.js";
@@ -24,9 +24,11 @@ const apart = [0, 2, 1, 3];
 /** query, key, value [batch, seq, width] and a mask int32 [batch, seq], 1 for keys that are seen → [batch, seq, width] */
 const MultiHeadAttention = defineOp<Heads>({
   name: "MultiHeadAttention",
-  infer: ([query, key, value, mask]) => {
+  infer: ([query, key, value, mask], { heads }) => {
     for (const [what, tensor] of Object.entries({ query, key, value })) requireRank(tensor, 3, what);
     requireType(mask, ["int32"], "the mask");
+    const [, , width] = query.shape;
+    if (typeof width !== "number" || width % heads !== 0) throw new ShapeError(`the width should be a multiple of ${heads} heads, got ${width}`);
     requireSame(mask.shape[1], key.shape[1], "the length of mask and key");
     return [query];
   },
@@ -46,8 +48,9 @@ const MultiHeadAttention = defineOp<Heads>({
   ],
   sample: (random) => [
     {
-      inputs: [random.normal([2, 3, 8]), random.normal([2, 3, 8]), random.normal([2, 3, 8]), tensorOf("int32", [2, 3], [1, 1, 1, 1, 1, 0])],
-      attributes: { heads: 2, scale: 0.5 },
+      // of width 1, since the width must be known; whole readers are in inference.test.ts
+      inputs: [random.normal([2, 3, 1]), random.normal([2, 3, 1]), random.normal([2, 3, 1]), tensorOf("int32", [2, 3], [1, 1, 1, 1, 1, 0])],
+      attributes: { heads: 1, scale: 0.5 },
       gradientOf: [0, 1, 2],
     },
   ],

@@ -22,7 +22,8 @@ export interface OnnxEmitter {
   nodes(type: string, inputs: readonly string[], options: NodeOptions): string[];
   /** `label` names it in the file; it must be the only one of that name. */
   constant(dtype: DataType, shape: readonly number[], data: ConstantData, label?: string): string;
-  float(value: number, dtype?: "float32" | "float16"): string;
+  /** A scalar of a floating type; float32 where it is left out. */
+  float(value: number, dtype?: DataType): string;
   int64(values: readonly number[]): string;
   int64Scalar(value: number): string;
   /** The size of a dimension as an int64 scalar. */

@@ -115,10 +115,10 @@ class ModelEmitter implements OnnxEmitter {
     return name;
   }
 
-  float(value: number, dtype: "float32" | "float16" = "float32"): string {
+  float(value: number, dtype: DataType = "float32"): string {
     return this.once(`${dtype} ${value}`, () => {
       const wide = Float32Array.of(value);
-      return this.constant(dtype, [], dtype === "float32" ? wide : toFloat16(wide));
+      return this.constant(dtype, [], dtype === "float16" ? toFloat16(wide) : wide);
     });
   }
 
@@ -169,7 +169,12 @@ class ModelEmitter implements OnnxEmitter {
       else this.write("Identity", [source], [name], {});
     }
     const finalName = (name: string) => renamed.get(name) ?? name;
-    for (const node of this.pending) graph.uint32((1 << 3) | 2).bytes(nodeProto(node, finalName));
+    const read = new Set([...this.pending.flatMap(({ inputs }) => inputs), ...this.outputs.map(({ source }) => source)]);
+    for (const node of this.pending) {
+      // The statistics of a norm are optional, and few runtimes compute them.
+      const outputs = node.type === "LayerNormalization" && !node.outputs.slice(1).some((name) => read.has(name)) ? node.outputs.slice(0, 1) : node.outputs;
+      graph.uint32((1 << 3) | 2).bytes(nodeProto({ ...node, outputs }, finalName));
+    }
     graph.uint32((2 << 3) | 2).string("lectern");
     for (const initializer of this.initializers) graph.uint32((5 << 3) | 2).bytes(initializer);
     const dimensionNames = this.options.dimensionNames ?? {};

@@ -13,10 +13,11 @@ export const Gelu = defineOp({
   // y = x·Φ(x): dy/dx = Φ(x) + x·φ(x), with Φ(x) = ½(1 + erf(x/√2)) and φ(x) = e^(−x²/2)/√2π
   vjp: ({ dy, inputs: [x] }) => [mul(dy, add(normalCdf(x), mul(x, mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI)))))],
   cost: "elementwise",
-  lower: (emit, [x]) => {
+  lower: (emit, [x], { inputs: [{ dtype }] }) => {
     if (emit.fused) return [emit.node("Gelu", [x], { domain: "com.microsoft" })];
-    const grown = emit.node("Add", [emit.node("Erf", [emit.node("Mul", [x, emit.float(Math.SQRT1_2)])]), emit.float(1)]);
-    return [emit.node("Mul", [emit.node("Mul", [x, grown]), emit.float(0.5)])];
+    // In the form that PyTorch exports: ONNX Runtime knows it and computes it in one pass.
+    const grown = emit.node("Add", [emit.node("Erf", [emit.node("Div", [x, emit.float(Math.SQRT2, dtype)])]), emit.float(1, dtype)]);
+    return [emit.node("Mul", [emit.node("Mul", [x, grown]), emit.float(0.5, dtype)])];
   },
   sample: samples,
 });

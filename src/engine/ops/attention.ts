@@ -38,10 +38,10 @@ export const Attention = defineOp<AttentionAttributes>({
     ];
   },
   cost: "heavy",
-  lower: (emit, [query, key, value, ...rest], { attributes: { scale, biased, dropped } }) => {
+  lower: (emit, [query, key, value, ...rest], { attributes: { scale, biased, dropped }, inputs: [{ dtype }] }) => {
     const raw = emit.fused
       ? emit.node("FusedMatMul", [query, key], { domain: "com.microsoft", attributes: { transA: 0, transB: 1, alpha: { float: scale } } })
-      : emit.node("Mul", [emit.node("MatMul", [query, emit.node("Transpose", [key], { attributes: { perm: [0, 1, 3, 2] } })]), emit.float(scale)]);
+      : emit.node("Mul", [emit.node("MatMul", [query, emit.node("Transpose", [key], { attributes: { perm: [0, 1, 3, 2] } })]), emit.float(scale, dtype)]);
     const scores = biased ? emit.node("Add", [raw, rest[0]]) : raw;
     const probabilities = emit.node("Softmax", [scores], { attributes: { axis: -1 } });
     const kept = dropped ? emit.node("Mul", [probabilities, rest[biased ? 1 : 0]]) : probabilities;

@@ -3,7 +3,7 @@ export { add, addAll, clamp, div, maximum, minimum, mul, pow, sub } from "./arit
 export { gelu, geluTanh, silu } from "./activations.js";
 export { attention } from "./attention.js";
 export { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or } from "./comparison.js";
-export { constant, dimensionValue, iota, type Operand, scalar } from "./constant.js";
+export { constant, constantOf, constantView, dimensionValue, iota, type Operand, scalar } from "./constant.js";
 export { type CrossEntropy, crossEntropy, ignoredLabel, labelLogProbability } from "./cross-entropy.js";
 export { cumulativeSum } from "./cumulative-sum.js";
 export { embedding } from "./embedding.js";

@@ -40,7 +40,7 @@ export const MatMul = defineOp<MatMulAttributes>({
       return emit.node("Transpose", [name], { attributes: { perm: [...axes.slice(0, -2), value.rank - 1, value.rank - 2] } });
     };
     const product = emit.node("MatMul", [transposeA ? swapped(a, inputs[0]) : a, transposeB ? swapped(b, inputs[1]) : b]);
-    return [scale === 1 ? product : emit.node("Mul", [product, emit.float(scale)])];
+    return [scale === 1 ? product : emit.node("Mul", [product, emit.float(scale, inputs[0].dtype)])];
   },
   sample: (random) => {
     const cases = [];

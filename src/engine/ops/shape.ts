@@ -178,7 +178,7 @@ export const Pad = defineOp<PadAttributes>({
   vjp: ({ dy, inputs: [x], attributes: { axis, before } }) => [slice(dy, axis, before, x.shape[axis])],
   cost: "elementwise",
   lower: (emit, [x], { attributes: { axis, before, after, value }, inputs: [source] }) => {
-    const fill = source.dtype === "float32" ? emit.float(value) : emit.int64Scalar(value);
+    const fill = source.dtype === "float32" || source.dtype === "float16" ? emit.float(value, source.dtype) : emit.int64Scalar(value);
     return [emit.node("Pad", [x, emit.shape([before, after]), fill, emit.int64([axis])], { attributes: { mode: "constant" } })];
   },
   sample: (random) => [

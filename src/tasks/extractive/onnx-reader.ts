@@ -4,9 +4,8 @@
  * verb that answers can use one.
  */
 import { existsSync } from "node:fs";
-import { readdir, readFile, realpath } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
-import { readingError } from "../../checkpoint/file-system-errors.js";
 import {
   allocateTensor,
   type HostArray,
@@ -17,6 +16,10 @@ import {
   type Tensor,
 } from "../../engine/index.js";
 import { LecternError } from "../../errors.js";
+import { containedFile, readContainedBytes } from "../../files/plain-file.js";
+
+/** A protobuf message ends at 2 GB. */
+const kind = { what: "a model in ONNX form", limit: 2 ** 31 };
 
 /** A reader's ONNX file, looked at but not yet loaded. */
 export interface OnnxReaderFile {
@@ -26,7 +29,7 @@ export interface OnnxReaderFile {
 }
 
 /** Which file is taken where none is named, the first that exists: full precision first, then the smaller ones. */
-const preferred = ["model", "model_optimized", "model_fp16", "model_quantized"];
+const preferred = ["model_optimized", "model", "model_optimized_quantized", "model_quantized", "model_fp16"];
 const readable = ["input_ids", "attention_mask", "token_type_ids"];
 const results = ["start_logits", "end_logits"];
 
@@ -44,7 +47,7 @@ export async function onnxFiles(folder: string): Promise<Map<string, string>> {
 /**
  * Reads an ONNX file of a model folder and checks that it is a reader.
  * @param chosen its name (`model_quantized`, with or without `.onnx` and `onnx/`); the preferred one where left out
- * @throws LecternError ONNX_FILE_UNKNOWN, ONNX_CORRUPT, ONNX_NOT_A_READER, FILE_NOT_READABLE
+ * @throws LecternError ONNX_FILE_UNKNOWN, ONNX_CORRUPT, ONNX_NOT_A_READER, FILE_OUTSIDE_FOLDER, FILE_MISSING, FILE_NOT_READABLE
  */
 export async function openOnnxFile(folder: string, chosen?: string): Promise<OnnxReaderFile> {
   const files = await onnxFiles(folder);
@@ -58,12 +61,10 @@ export async function openOnnxFile(folder: string, chosen?: string): Promise<Onn
       next: files.size > 0 ? "Name one of these files." : "Export the model first: lectern export --help.",
     });
   }
-  await requireInside(folder, file);
-  const bytes = await readFile(file).catch((error: unknown) => {
-    throw readingError(error, file, "a model in ONNX form");
-  });
+  const place = path.relative(folder, file);
+  const bytes = readContainedBytes(folder, place, kind);
   const header = headerOf(file, bytes);
-  for (const location of header.externalFiles) await requireInside(folder, path.resolve(path.dirname(file), location), file);
+  for (const location of header.externalFiles) containedFile(folder, path.join(path.dirname(place), location), "the weights of the ONNX file");
   requireReader(file, header);
   return { file, bytes, header };
 }
@@ -135,17 +136,6 @@ function corrupt(file: string, received: string): LecternError {
     received,
     next: "Export the model again, or copy its files again.",
   });
-}
-
-/** Nothing outside the model's folder is read, whatever paths or links it holds; the hub's cache keeps a model's files in blobs/ beside it. */
-async function requireInside(folder: string, target: string, file = target): Promise<void> {
-  const root = await realpath(folder);
-  const real = await realpath(target).catch(() => {
-    throw corrupt(file, `${path.basename(target)} is missing`);
-  });
-  const roots = path.basename(path.dirname(root)) === "snapshots" ? [root, path.join(path.dirname(path.dirname(root)), "blobs")] : [root];
-  if (roots.some((allowed) => real.startsWith(allowed + path.sep))) return;
-  throw corrupt(file, `a link or path that leads out of the model's folder: ${target}`);
 }
 
 function requireReader(file: string, { inputs, outputs }: OnnxHeader): void {

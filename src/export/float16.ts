@@ -1,0 +1,37 @@
+/**
+ * A graph in half precision, as GPUs in browsers compute: weights, activations and constants become float16, the logits float32 again at the
+ * end. Numbers beyond the range of float16 (the −1e9 that hides padding) become its largest finite ones, so that no infinity meets another.
+ */
+import { cast, Graph, type Value } from "../engine/index.js";
+import { constantOf, constantView } from "../engine/ops/constant.js";
+import { type DefinedOp, definitionOf } from "../engine/ops/define-op.js";
+import { toFloat16 } from "../engine/float16.js";
+import { type Attributes, withScope } from "../engine/graph/value.js";
+import { expandComposites } from "../engine/graph/rewrite.js";
+
+const largest = 65504;
+
+/** Inputs and outputs keep their types. */
+export function inFloat16(graph: Graph): Graph {
+  const expanded = expandComposites(graph, (node) => definitionOf(node).lower !== undefined);
+  const half = new Map<Value, Value>(expanded.inputs.map((value) => [value, value.dtype === "float32" ? cast(value, "float16") : value]));
+  for (const node of expanded.nodes) {
+    const inputs = node.inputs.map((value) => half.get(value)!);
+    const outputs = withScope(node.scope, () => halved(node.op as DefinedOp, node.outputs, inputs, node.attributes));
+    node.outputs.forEach((output, index) => half.set(output, outputs[index]));
+  }
+  return new Graph(
+    graph.inputs,
+    expanded.outputs.map(({ name, value }) => ({ name, value: value.dtype === "float32" ? cast(half.get(value)!, "float32") : half.get(value)! })),
+  );
+}
+
+function halved(op: DefinedOp, outputs: readonly Value[], inputs: readonly Value[], attributes: Attributes): readonly Value[] {
+  const constant = constantOf(outputs[0]);
+  if (constant?.dtype === "float32") {
+    const clamped = Float32Array.from(constant.data as Float32Array, (value) => Math.min(Math.max(value, -largest), largest));
+    return [constantView("float16", constant.shape, toFloat16(clamped), constant.label)];
+  }
+  if (op.name === "Cast" && attributes.to === "float32") return [cast(inputs[0], "float16")];
+  return op.apply(inputs, attributes);
+}
