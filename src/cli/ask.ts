@@ -13,6 +13,7 @@ interface AskOptions {
   model: string;
   context: string;
   revision?: string;
+  onnxFile?: string;
   topK: number;
   docStride?: number;
   maxAnswerLen?: number;
@@ -31,6 +32,7 @@ export function registerAsk(program: Command): void {
     .requiredOption("--model <model>", "folder of a model, or its name on the Hugging Face Hub")
     .requiredOption("--context <file>", "the text to look in, UTF-8; - reads it from standard input")
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
+    .option("--onnx-file <name>", "run this ONNX file of an exported folder (model_quantized)")
     .option("--top-k <n>", "how many answers to each question", wholeNumber(1), 1)
     .option("--handle-impossible-answer", "the text need not hold the answer: say so where that is likeliest")
     .option("--max-answer-len <n>", "most tokens of an answer (default: 15)", wholeNumber(1))
@@ -49,7 +51,7 @@ export function registerAsk(program: Command): void {
 async function ask(questions: readonly string[], options: AskOptions): Promise<void> {
   const output = new Output(options.json ?? false);
   const context = await readContext(options.context, output);
-  const { topK: top_k, handleImpossibleAnswer: handle_impossible_answer, model, revision, threads } = options;
+  const { topK: top_k, handleImpossibleAnswer: handle_impossible_answer, model, revision, onnxFile, threads } = options;
   const settings: AnswerOptions = {
     top_k,
     handle_impossible_answer,
@@ -58,7 +60,7 @@ async function ask(questions: readonly string[], options: AskOptions): Promise<v
     max_seq_len: options.maxSeqLen,
     doc_stride: options.docStride,
   };
-  const reader = await QuestionAnswerer.from(model, { revision, threads });
+  const reader = await QuestionAnswerer.from(model, { revision, onnxFile, threads });
   if (reader.missingParameters.length > 0) output.note(`${model} is not trained to answer questions: its answers are random.`);
   const prepared = await reader.prepare(
     questions.map((question) => ({ question, context })),

@@ -7,7 +7,7 @@ import { rewriteGraph } from "../graph/rewrite.js";
 import type { Value } from "../graph/value.js";
 import { Attention } from "../ops/attention.js";
 import { constantOf, constantView } from "../ops/constant.js";
-import { linear, Linear } from "../ops/matmul.js";
+import { Linear } from "../ops/matmul.js";
 import { reshape, transpose } from "../ops/shape.js";
 import { countUses } from "./uses.js";
 
@@ -18,20 +18,26 @@ export function foldAttentionScale(graph: Graph): Graph {
     const scale = node.attributes.scale as number;
     if (node.op !== (Attention as unknown) || scale === 1) return undefined;
     const [transposed, ...rest] = node.inputs;
-    const reshaped = transposed.node?.op.name === "Transpose" ? transposed.node.inputs[0] : undefined;
-    const projected = reshaped?.node?.op.name === "Reshape" ? reshaped.node.inputs[0] : undefined;
-    if (projected?.node?.op !== (Linear as unknown) || !readOnce(original.inputs[0], 3, uses)) return undefined;
-    const [x, ...parameters] = projected!.node!.inputs;
+    if (transposed.node?.op.name !== "Transpose" || !readOnceUpToLayer(original.inputs[0], uses)) return undefined;
+    const [heads] = transposed.node.inputs;
+    const layer = behindReshapes(heads).node;
+    const [x, ...parameters] = layer!.inputs;
     const scaled = parameters.map((value) => scaledConstant(value, scale));
     if (scaled.some((value) => value === undefined)) return undefined;
-    const query = reshape(linear(x, scaled[0]!, scaled[1]), reshaped!.shape);
-    return Attention.apply([transpose(query, transposed.node!.attributes.permutation as number[]), ...rest], { ...node.attributes, scale: 1 } as never);
+    const query = reshape(Linear.apply([x, ...(scaled as Value[])])[0], heads.shape);
+    return Attention.apply([transpose(query, transposed.node.attributes.permutation as number[]), ...rest], { ...node.attributes, scale: 1 } as never);
   });
 }
 
-/** Whether the value and those it is made of, `depth` in all, are read at one place only. */
-function readOnce(value: Value, depth: number, uses: ReadonlyMap<Value, number>): boolean {
-  return uses.get(value) === 1 && (depth === 1 || readOnce(value.node!.inputs[0], depth - 1, uses));
+function behindReshapes(value: Value): Value {
+  return value.node?.op.name === "Reshape" ? behindReshapes(value.node.inputs[0]) : value;
+}
+
+/** Whether the value is a linear layer's, moved and cut, and nothing else reads what lies between. */
+function readOnceUpToLayer(value: Value, uses: ReadonlyMap<Value, number>): boolean {
+  if (uses.get(value) !== 1) return false;
+  if (value.node?.op === (Linear as unknown)) return true;
+  return ["Transpose", "Reshape"].includes(value.node?.op.name ?? "") && readOnceUpToLayer(value.node!.inputs[0], uses);
 }
 
 function scaledConstant(value: Value, scale: number): Value | undefined {

@@ -13,6 +13,8 @@ export type { Answer, PreparedQuestion, Question };
 export interface OpenOptions {
   /** Branch, tag or commit of a model on the hub. */
   readonly revision?: string;
+  /** Run this ONNX file of an exported folder (`model_quantized`). */
+  readonly onnxFile?: string;
   /** CPU threads; one a core by default. The first runtime of a process fixes their number. */
   readonly threads?: number;
   /** A runtime that is open already, in place of one with `threads`. */
@@ -52,8 +54,8 @@ export class QuestionAnswerer {
    * reader.release();
    */
   static async from(model: string, options: OpenOptions = {}): Promise<QuestionAnswerer> {
-    const { revision, threads, runtime = nativeRuntime({ threads }) } = options;
-    const reader = await openReader(runtime, await resolveModel(model, { revision }), { seed: 0, maskPadding: true });
+    const { revision, onnxFile, threads, runtime = nativeRuntime({ threads }) } = options;
+    const reader = await openReader(runtime, await resolveModel(model, { revision }), { seed: 0, maskPadding: true, onnxFile });
     return new QuestionAnswerer(reader, await createReaderInference(runtime, reader));
   }
 
