@@ -68,11 +68,12 @@ function paddingMask(bias: Value): Value | undefined {
   return integers.rank === 2 && ["int64", "int32"].includes(integers.dtype) ? integers : undefined;
 }
 
-/** [batch, seq, width] behind transpose(reshape(x, [batch, seq, heads, head])). */
+/** x [batch, seq, width] behind transpose(reshape(x, [batch, seq, heads, head])). */
 function joined(value: Value): Value | undefined {
   const reshaped = value.node?.op.name === "Transpose" && sameShape(value.node.attributes.permutation as Shape, apart) ? value.node.inputs[0] : undefined;
-  const source = reshaped?.node?.op.name === "Reshape" ? reshaped.node.inputs[0] : undefined;
-  return source?.rank === 3 && typeof source.shape[2] === "number" ? source : undefined;
+  if (reshaped?.node?.op.name !== "Reshape") return undefined;
+  const [batch, seq, heads, head] = reshaped.shape;
+  return typeof heads === "number" && typeof head === "number" ? reshape(reshaped.node.inputs[0], [batch, seq, heads * head]) : undefined;
 }
 
 /** reshape(transpose(Attention(split q, split k, split v, padding bias))) → MultiHeadAttention(q, k, v, mask) */
