@@ -77,7 +77,9 @@ describe("lectern evaluate", () => {
     const metrics = await readFile(join(report, "metrics.csv"), "utf8");
     expect(metrics).toContain(`\nf1,1.5,${figures.f1},\n`);
     expect((await readFile(join(report, "examples.csv"), "utf8")).match(/^[0-9a-f]{24},/gm)).toHaveLength(12);
-    expect((await readdir(report)).filter((name) => name.startsWith("events.out.tfevents"))).toHaveLength(1);
+    const names = await readdir(report);
+    expect(names.filter((name) => name.startsWith("events.out.tfevents"))).toHaveLength(1);
+    expect(names).not.toContain("comparison.csv");
   });
 
   test("sets the model before training, and a second model, beside it", async () => {
@@ -162,9 +164,9 @@ describe("lectern evaluate", () => {
     expect((await evaluate("--data", join(folder, "v2.json"), "--version-2-with-negative")).exitCode).toBe(0);
   });
 
-  test("refuses an output folder that cannot be made", async () => {
+  test.each(["--out", "--report"])("refuses a folder for %s that cannot be made", async (option) => {
     await writeFile(join(folder, "a file"), "");
-    const { exitCode, stderr } = await evaluate("--data", dev, "--max-samples", "2", "--out", join(folder, "a file", "inside"));
+    const { exitCode, stderr } = await evaluate("--data", dev, "--max-samples", "2", option, join(folder, "a file", "inside"));
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/FILE_NOT_WRITABLE/);
   });

@@ -1,5 +1,5 @@
 /** `lectern evaluate --model M --data D`: loss, exact match and F1 of a reader, with its predictions and null odds in SQuAD's formats. */
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { writeFilesAtomic } from "../checkpoint/atomic.js";
@@ -15,6 +15,7 @@ import { exampleResults } from "../evaluate/example-results.js";
 import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
+import { writingError } from "../files/system-errors.js";
 import { finiteNumber, wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
@@ -85,11 +86,13 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   for (const [name, revision] of [[options.model, options.revision], [options.baseline], [options.compare]]) {
     if (name !== undefined) await resolveModel(name, { revision });
   }
+  for (const folder of [options.out, options.report]) if (folder !== undefined) await makeFolder(folder);
   const { examples, report } = await loadExamples(options.data, { limit: options.maxSamples });
   for (const line of dataWarnings(report)) output.note(line);
   const nullThreshold = options.version2WithNegative ? options.threshold : undefined;
   checkAnswers(examples, { nullThreshold });
   const evaluated = async (model: string, revision?: string): Promise<ModelEvaluation> => {
+    if (model !== options.model) output.note(`evaluating ${model}`);
     const progress = output.progress();
     return evaluateModel(model, examples, {
       runtime,
@@ -133,6 +136,13 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   });
 }
 
+/** Before anything slow, so that what cannot be written is not computed first. */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw writingError(error, folder);
+  });
+}
+
 function checkReport({ report, baseline, compare }: EvaluateOptions): void {
   if (report !== undefined || (baseline === undefined && compare === undefined)) return;
   throw new LecternError("USAGE", {
@@ -152,15 +162,15 @@ async function reportOn(
   nullThreshold: number | undefined,
 ): Promise<string> {
   const { baseline, compare } = options;
-  const before =
-    baseline === undefined
-      ? await readBaselineFigures(evaluation.folder)
-      : { source: `${baseline}, measured on these questions`, metrics: (await evaluated(baseline)).metrics };
+  const measured = baseline === undefined ? undefined : await evaluated(baseline);
+  const before = measured
+    ? { source: `${measured.name}, measured on these questions`, metrics: measured.metrics }
+    : await readBaselineFigures(evaluation.folder);
   const { page } = await writeReport(folder, {
     examples,
     model: evaluation,
     before,
-    compare: compare === undefined ? undefined : await evaluated(compare),
+    compare: compare === undefined ? undefined : compare === baseline ? measured : await evaluated(compare),
     nullThreshold,
     seed: options.seed,
     facts: {

@@ -38,7 +38,8 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-
 caption { text-align: left; color: var(--muted); padding-bottom: 4px; }
 th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-th.text, td.text { text-align: left; overflow-wrap: break-word; min-width: 7rem; }
+th.text, td.text { text-align: left; overflow-wrap: break-word; }
+td.text { min-width: 7rem; } th.text { min-width: 4.5rem; }
 th small { display: block; color: var(--muted); font-weight: 400; }
 thead th { color: var(--muted); font-weight: 600; }
 tbody th { font-weight: 500; }
