@@ -63,6 +63,23 @@ describe("SQuAD 2.0", () => {
     expect(middle.nullOdds).toEqual(never.nullOdds);
   });
 
+  test("the threshold asked for is the only one: the script's own, of 1, holds back no answer below it", async () => {
+    /** The same program with a higher score for having no answer: all null odds are above 1. */
+    const raised: InferenceExecutor = {
+      ...program,
+      run: async (bindings, inputs) => {
+        const outputs = await program.run(bindings, inputs);
+        for (let row = 0; row < bindings.batch; row++) outputs.start_logits[row * bindings.seq] += 100;
+        return outputs;
+      },
+    };
+    const { metrics, answers } = await evaluateReader(reader, raised, examples, features, { ...options, nullThreshold: 1e9 });
+    expect(Math.min(...answers.nullOdds.values())).toBeGreaterThan(1);
+    expect([...answers.predictions.values()]).not.toContain("");
+    expect(metrics).toMatchObject({ ...evaluateSquad2(examples, answers.predictions) });
+    expect(metrics.NoAns_exact).toBe(0); // every unanswerable question was answered
+  });
+
   test("an untouched answer sheet gives best figures no worse than those at the threshold", async () => {
     const { metrics } = await evaluateReader(reader, program, examples, features, { ...options, nullThreshold: 0 });
     expect(metrics.best_exact).toBeGreaterThanOrEqual(metrics.exact);
