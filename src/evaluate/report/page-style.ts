@@ -46,7 +46,7 @@ tbody th { font-weight: 500; }
 details { margin: 8px 0; }
 summary { cursor: pointer; color: var(--accent); }
 button, select, input { font: inherit; color: var(--ink); background: var(--surface); border: 1px solid var(--muted); border-radius: 6px; padding: 6px 10px; max-width: 100%; }
-button { cursor: pointer; } button:disabled { opacity: .5; cursor: default; }
+button { cursor: pointer; white-space: nowrap; flex: none; } button:disabled { opacity: .5; cursor: default; }
 button.plain { border: 0; padding: 2px 0; color: var(--accent); text-decoration: underline; background: none; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .filters { display: grid; grid-template-columns: repeat(auto-fit, minmax(160px, 1fr)); gap: 10px; margin: 12px 0; }
