@@ -17,6 +17,7 @@ import {
 } from "./hub-cache.js";
 import { downloadBlob, type DownloadProgress } from "./hub-download.js";
 import { answeredJson, hubFetch, unreachable, type HubContext } from "./hub-request.js";
+import { notAFolder } from "./model-folder.js";
 import { indexFileName, readShardIndex, singleFileName } from "./sharded.js";
 
 export interface ResolveOptions {
@@ -33,11 +34,14 @@ export interface DownloadOptions extends ResolveOptions {
 
 /**
  * The folder of a model: the one named, if it exists, else ORGANISATION/NAME[@REVISION] from the hub or its cache.
- * @throws LecternError FILE_MISSING, HUB_NAME, and the errors of `downloadModel`
+ * @throws LecternError FILE_MISSING, MODEL_FOLDER_INCOMPLETE, HUB_NAME, and the errors of `downloadModel`
  * @example const folder = await resolveModel("distilbert-base-uncased");
  */
 export async function resolveModel(nameOrFolder: string, options: ResolveOptions = {}): Promise<string> {
-  if (existsSync(nameOrFolder)) return nameOrFolder;
+  if (existsSync(nameOrFolder)) {
+    if (!statSync(nameOrFolder).isDirectory()) throw notAFolder(nameOrFolder);
+    return nameOrFolder;
+  }
   const parsed = parseModelName(nameOrFolder, options.revision);
   const parent = path.dirname(nameOrFolder);
   // "runs/quickstrat" looks like a name on the hub, but beside a folder runs/ it is a path with a slip in it.

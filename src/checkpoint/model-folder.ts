@@ -143,17 +143,20 @@ function withoutConfig(folder: string): LecternError {
       next: "Check the path, or give a name on the Hugging Face Hub as ORGANISATION/NAME.",
     });
   }
-  if (!statSync(folder).isDirectory()) {
-    return new LecternError("MODEL_FOLDER_INCOMPLETE", {
-      message: `${folder} is not a folder.`,
-      expected: "a folder with config.json, model.safetensors and tokenizer.json",
-      next: `Give the folder that holds the model${folder.endsWith(".safetensors") ? `: ${path.dirname(folder)}` : ""}.`,
-    });
-  }
+  if (!statSync(folder).isDirectory()) return notAFolder(folder);
   return new LecternError("MODEL_FOLDER_INCOMPLETE", {
     message: `${folder} is not a model folder: it has no config.json.`,
     expected: "config.json, model.safetensors and tokenizer.json",
     next: "Give the folder that holds config.json; of a training run, its root or one of its checkpoint-N folders.",
+  });
+}
+
+/** The error for a file in the place of a model's folder. */
+export function notAFolder(file: string): LecternError {
+  return new LecternError("MODEL_FOLDER_INCOMPLETE", {
+    message: `${file} is not a folder.`,
+    expected: "a folder with config.json, model.safetensors and tokenizer.json",
+    next: `Give the folder that holds the model${/\.(safetensors|onnx)$/.test(file) ? `: ${path.dirname(file)}` : ""}.`,
   });
 }
 

@@ -1,5 +1,5 @@
 /** `lectern evaluate --model M --data D`: loss, exact match and F1 of a reader, with its predictions and null odds in SQuAD's formats. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { writeFilesAtomic } from "../checkpoint/atomic.js";
@@ -15,7 +15,7 @@ import { exampleResults } from "../evaluate/example-results.js";
 import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
-import { writingError } from "../files/system-errors.js";
+import { makeFolder } from "../files/make-folder.js";
 import { finiteNumber, wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
@@ -62,7 +62,7 @@ export function registerEvaluate(program: Command): void {
     .option("--version-2-with-negative", "the data has unanswerable questions (SQuAD 2.0): the answer may be empty")
     .option("--threshold <x>", "null odds above which the answer is empty (SQuAD 2.0)", finiteNumber, 0)
     .option("--seed <n>", "initialises the head of a model that has none", wholeNumber(0), 42)
-    .option("--threads <n>", "CPU threads; one a core by default", wholeNumber(1))
+    .option("--threads <n>", "CPU threads; one a core by default", wholeNumber(1, 1024))
     .option("--json", "print the figures as JSON")
     .action(async (options: EvaluateOptions) => evaluate(options));
   withExamples(command, [
@@ -133,13 +133,6 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     return Object.entries(figures)
       .map(([name, value]) => `${name.padEnd(width)}  ${Number.isInteger(value) ? value : value.toFixed(4)}`)
       .join("\n");
-  });
-}
-
-/** Before anything slow, so that what cannot be written is not computed first. */
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw writingError(error, folder);
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import { CommanderError } from "commander";
 import { LecternError } from "../errors.js";
-import { writingError } from "../files/system-errors.js";
+import { readingError, systemCode, writingError } from "../files/system-errors.js";
 import { messageColors } from "./output.js";
 
 export const exitCodes = { userMistake: 1, internal: 70, interrupted: 130 } as const;
@@ -52,15 +52,21 @@ function asLecternError(thrown: unknown): unknown {
     });
   }
   const path = thrown instanceof Error && "path" in thrown && typeof thrown.path === "string" ? thrown.path : undefined;
+  if (path !== undefined && systemCode(thrown) === "ENOENT") return readingError(thrown, path, "a file that is there");
   return writingError(thrown, path ?? "a file");
 }
 
 function inColor({ code, detail }: LecternError): string {
-  const lines = [`${messageColors.red(`error ${code}: ${detail.message}`)}`];
-  if (detail.expected !== undefined) lines.push(`  expected: ${detail.expected}`);
-  if (detail.received !== undefined) lines.push(`  received: ${detail.received}`);
-  if (detail.next !== undefined) lines.push(`  next: ${messageColors.bold(detail.next)}`);
+  const lines = [messageColors.red(harmless(`error ${code}: ${detail.message}`))];
+  if (detail.expected !== undefined) lines.push(harmless(`  expected: ${detail.expected}`));
+  if (detail.received !== undefined) lines.push(harmless(`  received: ${detail.received}`));
+  if (detail.next !== undefined) lines.push(`  next: ${messageColors.bold(harmless(detail.next))}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** What a file holds is repeated in messages, and must not steer the terminal: control characters are shown as their codes. */
+function harmless(text: string): string {
+  return text.replace(/[^\P{Cc}\n]/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function jsonLine(error: Record<string, unknown>): string {

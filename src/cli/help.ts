@@ -9,12 +9,13 @@ export function withExamples(command: Command, examples: readonly { line: string
 }
 
 /** Parser of an option that takes a whole number, e.g. `.option("--limit <n>", "…", wholeNumber(1))`. */
-export function wholeNumber(least: number): (text: string) => number {
+export function wholeNumber(least: number, most = 1e9): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!/^-?\d+$/.test(text.trim()) || !Number.isSafeInteger(value) || value < least) {
       throw new InvalidArgumentError(`It must be a whole number, at least ${least}.`);
     }
+    if (value > most) throw new InvalidArgumentError(`It must be at most ${most}.`);
     return value;
   };
 }

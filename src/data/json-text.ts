@@ -4,6 +4,7 @@
  */
 import { createReadStream } from "node:fs";
 import { LecternError } from "../errors.js";
+import { describeBytes } from "../files/plain-file.js";
 
 /** A line and its number, from 1. */
 export interface Line {
@@ -48,7 +49,7 @@ export function decodeText(bytes: Uint8Array, what: string, skipByteOrderMark = 
       {
         message: `${what} is not UTF-8 text.`,
         expected: "JSON, JSON lines or parquet",
-        received: "bytes that are not UTF-8",
+        received: describeBytes(bytes),
         next: "Save the file as UTF-8; a compressed file has to be unpacked first.",
       },
       { cause: error },

@@ -2,8 +2,10 @@
  * The questions of one data file, whatever its format. The content decides: parquet by its magic bytes; JSON with `data` is SQuAD's nested form,
  * a JSON list holds rows; a file named .jsonl or .ndjson, or one whose first line is a whole JSON object that is not all of the file, holds a row a line.
  */
-import { open, readFile, stat } from "node:fs/promises";
+import { closeSync, readSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { openPlainFile } from "../files/plain-file.js";
 import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import { asFields, asList, asText, at, fieldError } from "./fields.js";
@@ -50,7 +52,7 @@ export async function* readQuestions(facts: DataFile): AsyncGenerator<RawQuestio
 
 /** The facts of a file that has not been read yet. */
 export async function openDataFile(file: string): Promise<DataFile> {
-  return { path: file, format: await formatOf(file), questions: 0, emptyParagraphs: 0 };
+  return { path: file, format: formatOf(file), questions: 0, emptyParagraphs: 0 };
 }
 
 async function* questionsOf(facts: DataFile): AsyncGenerator<RawQuestion> {
@@ -88,8 +90,8 @@ function* questionsOfJson(facts: DataFile, root: unknown): Generator<RawQuestion
   yield* readSquad(fields, facts.path, () => facts.emptyParagraphs++);
 }
 
-async function formatOf(file: string): Promise<DataFormat> {
-  const { start, size } = await readStart(file);
+function formatOf(file: string): DataFormat {
+  const { start, size } = readStart(file);
   if (size === 0) {
     throw new LecternError("DATA_EMPTY", {
       message: `${file} is empty.`,
@@ -124,17 +126,14 @@ function startsWithWholeLine(start: Buffer): boolean {
 }
 
 /** The first mebibyte, enough for any first line that is worth guessing by. */
-async function readStart(file: string): Promise<{ start: Buffer; size: number }> {
+function readStart(file: string): { start: Buffer; size: number } {
+  const { descriptor, size } = openPlainFile(file, "a file with questions");
   try {
-    const { size } = await stat(file);
-    const handle = await open(file);
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(size, 1 << 20)), 0);
-      return { start: buffer.subarray(0, bytesRead), size };
-    } finally {
-      await handle.close();
-    }
+    const start = Buffer.alloc(Math.min(size, 1 << 20));
+    return { start: start.subarray(0, readSync(descriptor, start)), size };
   } catch (error) {
     throw readingError(error, file, "a file with questions");
+  } finally {
+    closeSync(descriptor);
   }
 }

@@ -4,11 +4,12 @@
  * file is opened again. Once all questions are answered, the journal gives way to the prediction files and a record of that first line.
  */
 import { existsSync } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { recoverFolder, writeFileAtomic, writeFilesAtomic } from "../checkpoint/atomic.js";
 import { parseJson, readLines } from "../data/json-text.js";
 import { InternalError, LecternError } from "../errors.js";
+import { makeFolder } from "../files/make-folder.js";
 import { writingError } from "../files/system-errors.js";
 import { type AnsweredQuestion, predictionFileNames, writePredictionFiles } from "./prediction-files.js";
 
@@ -36,9 +37,7 @@ export interface PredictionJournal {
  * @throws LecternError PREDICTIONS_IN_USE when the folder holds predictions of another model, other data or other options
  */
 export async function openPredictionJournal(folder: string, identity: PredictionIdentity, restart: boolean): Promise<PredictionJournal> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw writingError(error, folder);
-  });
+  await makeFolder(folder);
   await recoverFolder(folder);
   const [journal, record] = [path.join(folder, journalName), path.join(folder, recordName)];
   if (restart) await rm(journal, { force: true });

@@ -2,8 +2,10 @@
  * Predictions and no-answer scores as files: JSON objects {id: text} and {id: number}, as the official SQuAD scripts take them. They become
  * maps in the order of the file: objects would move ids that look like integers to the front, and the order decides between equal scores.
  */
+import { closeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { readingError } from "../files/system-errors.js";
+import { openPlainFile } from "../files/plain-file.js";
+import { describeValue } from "../text/describe-value.js";
 import { LecternError } from "../errors.js";
 import { decodeText, parseJson } from "../data/json-text.js";
 
@@ -18,12 +20,8 @@ export async function readNoAnswerScores(file: string): Promise<Map<string, numb
 }
 
 async function readMap<T>(file: string, expected: string, isRight: (value: unknown) => value is T): Promise<Map<string, T>> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (error) {
-    throw readingError(error, file, "a JSON file of predictions or no-answer scores");
-  }
+  closeSync(openPlainFile(file, "a JSON file of predictions or no-answer scores").descriptor);
+  const bytes = await readFile(file);
   const text = decodeText(bytes, file);
   const value = parseJson(text, file);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -31,7 +29,7 @@ async function readMap<T>(file: string, expected: string, isRight: (value: unkno
   }
   const values = new Map(Object.entries(value));
   for (const [id, one] of values) {
-    if (!isRight(one)) throw corrupt(`${file}: the value of ${JSON.stringify(id)} is wrong.`, expected, JSON.stringify(one).slice(0, 80));
+    if (!isRight(one)) throw corrupt(`${file}: the value of ${JSON.stringify(id)} is wrong.`, expected, describeValue(one));
   }
   return inFileOrder(text, values as Map<string, T>);
 }

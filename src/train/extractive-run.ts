@@ -1,6 +1,7 @@
 /** Opens a recipe for an extractive reader: data, features, reader, optimizer, evaluation, and saving. */
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { resolveModel } from "../checkpoint/hub.js";
 import { openModelFolder } from "../checkpoint/model-folder.js";
 import { readModelOrigin } from "../checkpoint/origin.js";
@@ -12,6 +13,7 @@ import { createTrainingExecutor, nativeRuntime, type Runtime } from "../engine/i
 import { createGradientNorm } from "../engine/optimizers/gradient-norm.js";
 import { createOptimizer, type Optimizer, type OptimizerSettings } from "../engine/optimizers/optimizer.js";
 import { LecternError } from "../errors.js";
+import { containedFile, readContainedText } from "../files/plain-file.js";
 import { checkAnswers, evaluateReader } from "../evaluate/reader-evaluation.js";
 import { loadWeights } from "../models/weights.js";
 import { type Feature, type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
@@ -192,17 +194,36 @@ function createSaveable(reader: Reader, optimizer: Optimizer): Saveable {
       await writeFile(join(folder, progressFile), `${JSON.stringify({ name: optimizer.name, step: optimizer.step })}\n`);
     },
     loadState: async (folder) => {
-      const saved = JSON.parse(await readFile(join(folder, progressFile), "utf8")) as { name: string; step: number };
+      const saved = readOptimizerProgress(folder);
       if (saved.name !== optimizer.name) throw otherOptimizer(folder, saved.name, optimizer.name);
-      const source = openSafetensors(join(folder, optimizerFile));
+      const source = openSafetensors(containedFile(folder, optimizerFile, "the optimizer's state"));
       try {
-        for (const { name, tensor } of optimizer.state()) source.readFloat32(name, tensor.data as Float32Array);
+        for (const { name, tensor } of optimizer.state()) {
+          const { shape } = source.info(name);
+          if (shape.join() !== tensor.shape.join()) throw otherOptimizer(folder, `${name} [${shape.join()}]`, `${name} [${tensor.shape.join()}]`);
+          source.readFloat32(name, tensor.data as Float32Array);
+        }
       } finally {
         source.close();
       }
       optimizer.step = saved.step;
     },
   };
+}
+
+const optimizerProgress = z.object({ name: z.string(), step: z.number().int().nonnegative() });
+
+function readOptimizerProgress(folder: string): z.infer<typeof optimizerProgress> {
+  const text = readContainedText(folder, progressFile, { what: "how far the optimizer has come", limit: 2 ** 16 });
+  try {
+    return optimizerProgress.parse(JSON.parse(text));
+  } catch (error) {
+    throw new LecternError(
+      "CHECKPOINT_INCOMPLETE",
+      { message: `${join(folder, progressFile)} is damaged.`, received: text.slice(0, 60), next: "Resume from another checkpoint." },
+      { cause: error },
+    );
+  }
 }
 
 function optimizerSettings(recipe: Recipe): OptimizerSettings {

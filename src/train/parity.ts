@@ -3,29 +3,46 @@
  * every gradient from one pass without dropout, and the losses of a training case's optimizer steps.
  */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { openModelFolder } from "../checkpoint/model-folder.js";
 import { openSafetensors, type TensorData } from "../checkpoint/safetensors.js";
 import { createParameterStore, createTrainingExecutor, type MicroBatch, nativeRuntime, networkParameters, type ResidualPolicy } from "../engine/index.js";
 import { clipFactor, createGradientNorm } from "../engine/optimizers/gradient-norm.js";
 import { createOptimizer } from "../engine/optimizers/optimizer.js";
 import { LecternError } from "../errors.js";
+import { readPlainText } from "../files/plain-file.js";
 import type { Encoder } from "../models/define-model.js";
 import { buildModel } from "../models/index.js";
-import { loadWeights } from "../models/weights.js";
+import { checkWeights, loadWeights } from "../models/weights.js";
 import { readerNetwork } from "../tasks/extractive/head.js";
 
 /** train.json of a case: the settings that matter here, and PyTorch's figures. */
-interface TrainCase {
-  readonly optimizer: { name: string; betas: [number, number]; eps: number; weight_decay: number; clip_grad_norm: number };
-  readonly no_decay: readonly string[];
-  readonly lr: readonly number[];
-  readonly loss: readonly number[];
-  readonly grad_norm: readonly number[];
-  readonly loss_after: number;
-  readonly do_not_compare?: readonly string[];
-}
+const trainCaseSchema = z.object({
+  optimizer: z.object({
+    name: z.string(),
+    betas: z.tuple([z.number(), z.number()]),
+    eps: z.number(),
+    weight_decay: z.number(),
+    clip_grad_norm: z.number(),
+  }),
+  no_decay: z.array(z.string()),
+  lr: z.array(z.number()),
+  loss: z.array(z.number()),
+  grad_norm: z.array(z.number()),
+  loss_after: z.number(),
+  do_not_compare: z.array(z.string()).optional(),
+});
+type TrainCase = z.infer<typeof trainCaseSchema>;
+
+const rows = z.array(z.array(z.number().int().nonnegative()));
+const inputsSchema = z.object({
+  input_ids: rows.min(1),
+  attention_mask: rows.optional(),
+  token_type_ids: rows.optional(),
+  start_positions: z.array(z.number().int()),
+  end_positions: z.array(z.number().int()),
+});
 
 export interface TrainingFigures {
   readonly loss: number[];
@@ -46,19 +63,20 @@ export interface ParityFigures {
  */
 export async function computeParity(folder: string, options: { config?: string; residuals?: ResidualPolicy } = {}): Promise<ParityFigures> {
   const opened = await openModelFolder(folder);
-  const config = options.config === undefined ? opened.config : ((await readJson(folder, options.config)) as Record<string, unknown>);
+  const config = options.config === undefined ? opened.config : await readJson(folder, options.config, z.record(z.string(), z.unknown()));
   const encoder = buildModel(config, { hidden: 0, attention: 0 });
   const network = readerNetwork(encoder, { maskPadding: false });
-  const trainCase = existsSync(join(folder, "train.json")) ? ((await readJson(folder, "train.json")) as TrainCase) : undefined;
+  const trainCase = existsSync(join(folder, "train.json")) ? await readJson(folder, "train.json", trainCaseSchema) : undefined;
   const declarations = new Map(
     [...networkParameters(network)].map(([name, declaration]) => [name, { ...declaration, decay: trainCase ? !trainCase.no_decay.includes(name) : declaration.decay }]),
   );
   const runtime = nativeRuntime();
+  checkWeights(declarations, opened.weights, encoder.prefix);
   const store = createParameterStore(runtime, declarations, () => true);
   loadWeights(store, opened.weights, { prefix: encoder.prefix, seed: 0 });
   opened.weights.close();
   const executor = await createTrainingExecutor(runtime, network, store, { policy: options.residuals ?? "recompute", loss: "loss", seed: 0 });
-  const batch = caseBatch(await readJson(folder, "inputs.json"), encoder, folder);
+  const batch = caseBatch(await readJson(folder, "inputs.json", inputsSchema), encoder, folder);
   const pass = () => {
     store.clearGradients();
     return executor.run(batch, ["start_logits", "end_logits", "loss"]);
@@ -117,7 +135,7 @@ const tolerances = { logits: 1e-5, loss: 1e-5, gradients: 1e-4, "training losses
 
 /** Compares figures with the folder's expected.safetensors and train.json. */
 export async function compareParity(folder: string, figures: ParityFigures): Promise<ParityLine[]> {
-  const trainCase = existsSync(join(folder, "train.json")) ? ((await readJson(folder, "train.json")) as TrainCase) : undefined;
+  const trainCase = existsSync(join(folder, "train.json")) ? await readJson(folder, "train.json", trainCaseSchema) : undefined;
   const skipped = new Set((trainCase?.do_not_compare ?? []).map((name) => `grad.${name}`));
   const expected = openSafetensors(join(folder, "expected.safetensors"));
   const worst = new Map<ParityLine["figure"], { error: number; where: string }>();
@@ -159,17 +177,21 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
 }
 
 /** inputs.json as a micro-batch; a label past the batch is ignored, one below 0 means position 0, as in transformers. */
-function caseBatch(inputs: unknown, encoder: Encoder, folder: string): MicroBatch {
-  const named = inputs as Record<string, number[] | number[][] | undefined>;
-  const ids = named.input_ids as number[][] | undefined;
-  if (!Array.isArray(ids) || !Array.isArray(ids[0])) throw invalid(folder, "inputs.json with input_ids [batch, length]", JSON.stringify(ids)?.slice(0, 60) ?? "nothing");
-  const [batch, seq] = [ids.length, ids[0].length];
-  const integers = (name: string, otherwise: number) => {
-    const values = (named[name] as number[][] | undefined)?.flat() ?? new Array<number>(batch * seq).fill(otherwise);
-    if (values.length !== batch * seq) throw invalid(folder, `${name} of ${batch} × ${seq}`, `${values.length} numbers`);
+function caseBatch(inputs: z.infer<typeof inputsSchema>, encoder: Encoder, folder: string): MicroBatch {
+  const [batch, seq] = [inputs.input_ids.length, inputs.input_ids[0].length];
+  if (seq < 1 || seq > encoder.maxLength) throw invalid(folder, `input_ids of 1 to ${encoder.maxLength} tokens`, String(seq));
+  const integers = (name: "input_ids" | "attention_mask" | "token_type_ids", otherwise: number, below: number) => {
+    const given = inputs[name] ?? inputs.input_ids.map((row) => row.map(() => otherwise));
+    if (given.length !== batch || given.some((row) => row.length !== seq)) throw invalid(folder, `${name} of ${batch} × ${seq}`, `${given.flat().length} numbers`);
+    const values = given.flat();
+    const wrong = values.find((value) => value >= below);
+    if (wrong !== undefined) throw invalid(folder, `${name} below ${below}`, String(wrong));
     return BigInt64Array.from(values, BigInt);
   };
-  const positions = (name: string) => (named[name] as number[]).map((position) => Math.max(0, position));
+  const positions = (name: "start_positions" | "end_positions") => {
+    if (inputs[name].length !== batch) throw invalid(folder, `${batch} ${name}`, String(inputs[name].length));
+    return inputs[name].map((position) => Math.max(0, position));
+  };
   const weights = (at: readonly number[]) => {
     const counted = at.filter((position) => position < seq).length;
     return Float32Array.from(at, (position) => (position < seq ? 0.5 / counted : 0));
@@ -178,27 +200,31 @@ function caseBatch(inputs: unknown, encoder: Encoder, folder: string): MicroBatc
   return {
     bindings: { batch, seq },
     inputs: {
-      input_ids: integers("input_ids", 0),
-      attention_mask: integers("attention_mask", 1),
-      ...(encoder.tokenTypes !== undefined && { token_type_ids: integers("token_type_ids", 0) }),
+      input_ids: integers("input_ids", 0, encoder.vocabularySize),
+      attention_mask: integers("attention_mask", 1, 2),
+      ...(encoder.tokenTypes !== undefined && { token_type_ids: integers("token_type_ids", 0, encoder.tokenTypes) }),
       start_positions: BigInt64Array.from(start, BigInt),
       end_positions: BigInt64Array.from(end, BigInt),
       start_weights: weights(start),
       end_weights: weights(end),
     },
-    samples: ids.map((_, index) => index),
+    samples: inputs.input_ids.map((_, index) => index),
     step: 0,
   };
 }
 
-async function readJson(folder: string, name: string): Promise<unknown> {
-  const file = join(folder, name);
-  if (!existsSync(file)) throw new LecternError("FILE_MISSING", { message: `${file} does not exist.`, expected: "a parity case (docs/parity.md)" });
+async function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {
+  const text = readPlainText(join(folder, name), { what: "a file of a parity case (docs/parity.md)", limit: 16 * 2 ** 20 });
+  let value: unknown;
   try {
-    return JSON.parse(await readFile(file, "utf8"));
+    value = JSON.parse(text);
   } catch (error) {
     throw invalid(folder, `JSON in ${name}`, (error as Error).message);
   }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  throw invalid(folder, `a valid ${name}`, `${path.join(".") || "the file"}: ${message}`);
 }
 
 function invalid(folder: string, expected: string, received: string): LecternError {

@@ -2,11 +2,10 @@
  * Reads a recipe: YAML, then the command line's overrides (`key=value`, dots for nested keys, the value in YAML), then the schema, then
  * the contradictions. Every mistake is told with its line in the file, what was expected, what came, and the nearest known key.
  */
-import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { type Document, LineCounter, isNode, isMap, parse, parseDocument, stringify } from "yaml";
 import type { z } from "zod";
-import { readingError } from "../files/system-errors.js";
+import { readPlainText } from "../files/plain-file.js";
 import { type ErrorCode, LecternError } from "../errors.js";
 import { describeValue } from "../text/describe-value.js";
 import { nearest } from "./nearest.js";
@@ -14,18 +13,18 @@ import { findContradiction } from "./recipe-contradictions.js";
 import { recipeKeys } from "./recipe-keys.js";
 import { type Recipe, recipeSchema, resolveRecipe } from "./recipe.js";
 
+const longestRecipe = 2 ** 20;
+
 /**
  * Loads a recipe file. Paths in it are relative to the folder the program runs in.
  *
  * @param overrides settings that win over the file's, e.g. `["learning_rate=1e-4", "eval_files=[dev.json]"]`.
- * @throws LecternError FILE_MISSING, RECIPE_SYNTAX, RECIPE_UNKNOWN_KEY, RECIPE_VALUE, RECIPE_CONTRADICTION, OVERRIDE_SYNTAX
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, FILE_TOO_LARGE, RECIPE_SYNTAX, RECIPE_UNKNOWN_KEY, RECIPE_VALUE, RECIPE_CONTRADICTION, OVERRIDE_SYNTAX
  * @example
  * const recipe = await loadRecipe("recipes/quickstart.yaml", ["num_train_epochs=1"]);
  */
 export async function loadRecipe(file: string, overrides: readonly string[] = []): Promise<Recipe> {
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw readingError(error, file, "a recipe in YAML, such as those in recipes/");
-  });
+  const text = readPlainText(file, { what: "a recipe in YAML, such as those in recipes/", limit: longestRecipe });
   return parseRecipe(text, { file, overrides });
 }
 

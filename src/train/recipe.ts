@@ -56,7 +56,7 @@ export const recipeSchema = z.strictObject({
   per_device_train_batch_size: count(1).default(8).describe("Windows in a batch."),
   gradient_accumulation_steps: count(1).default(1).describe("Batches in one optimizer step."),
   micro_batch_size: z
-    .union([z.literal("auto"), count(1)])
+    .union([z.literal("auto"), count(1).max(1024)])
     .default("auto")
     .describe("Windows that go through the model at once; changes memory and speed, no result."),
   learning_rate: z.number().positive().default(5e-5).describe("Peak learning rate."),
@@ -77,7 +77,7 @@ export const recipeSchema = z.strictObject({
       "What the forward pass keeps for the backward pass: keep all (fast), recompute cheap values, or checkpoint each block (least memory).",
     ),
   threads: z
-    .union([z.literal("auto"), count(1)])
+    .union([z.literal("auto"), count(1).max(1024)])
     .default("auto")
     .describe("CPU threads; auto takes one a core."),
 

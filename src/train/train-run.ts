@@ -3,10 +3,9 @@
  * model, checkpoints, TensorBoard events, trainer_state.json, train_results.json, eval_results.json, all_results.json, the resolved
  * recipe and a model card.
  */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
-import { writingError } from "../files/system-errors.js";
+import { makeFolder } from "../files/make-folder.js";
 import { Checkpoints, type ResumePoint, removeCheckpoint } from "./checkpoints.js";
 import { createDue, totalSteps } from "./due.js";
 import type { TrainEvent } from "./events.js";
@@ -36,9 +35,7 @@ export async function* trainRun<B>(recipe: Recipe, run: Run<B>, { signal }: { si
   const due = (strategy: "no" | "steps" | "epoch", every: number) => createDue({ strategy, every, stepsPerEpoch, totalSteps: total });
   const evaluationDue = due(recipe.eval_strategy, recipe.eval_steps);
 
-  await mkdir(outputDir, { recursive: true }).catch((error: unknown) => {
-    throw writingError(error, outputDir);
-  });
+  await makeFolder(outputDir);
   const start = await findStart(recipe);
   for (const folder of start.inTheWay) await removeCheckpoint(folder);
   const state = newState(recipe, stepsPerEpoch);
