@@ -1,5 +1,5 @@
 /**
- * A real Chromium for tests of pages. Found by LECTERN_CHROMIUM (a path), else under its usual names in PATH; tests that need it are skipped
+ * A real Chromium for tests of pages. Found by LECTERN_CHROMIUM (a path, or "none"), else under its usual names in PATH; tests that need it are skipped
  * where there is none: `test.skipIf(!chromium)("… (needs Chromium)", …)`.
  */
 import { accessSync, constants } from "node:fs";
@@ -13,6 +13,7 @@ export const chromium: string | undefined = find();
 
 function find(): string | undefined {
   const named = process.env.LECTERN_CHROMIUM;
+  if (named === "none") return undefined;
   if (named !== undefined && named !== "") return named;
   const folders = (process.env.PATH ?? "").split(path.delimiter).filter((folder) => folder !== "");
   const extension = process.platform === "win32" ? ".exe" : "";

@@ -13,7 +13,7 @@ import { openExtractiveRun } from "../train/extractive-run.js";
 import { withExamples } from "./help.js";
 import { highlightAnswer } from "./highlight.js";
 import { Output, resultColors } from "./output.js";
-import { runTraining } from "./train.js";
+import { runTraining, shellWord } from "./train.js";
 
 /** Where the package lies: recipes/ and starter/ beside dist/. */
 const packageRoot = fileURLToPath(new URL("../../", import.meta.url));
@@ -64,13 +64,14 @@ async function quickstart(overrides: readonly string[], { json }: QuickstartOpti
     process.stdout.write(`\n${highlightAnswer({ question, context, answer: answers[index], golds: golds.map(({ text }) => text) })}\n`);
   });
   reader.release();
+  const model = shellWord(recipe.output_dir);
   process.stdout.write(
     [
       "",
       resultColors.bold("What next"),
-      `  npx lectern evaluate --model ${recipe.output_dir} --data ${inPackage("starter/squad/dev.json")} --out ${join(recipe.output_dir, "answers")}`,
-      `  npx lectern inspect YOUR_DATA.json --model ${recipe.output_dir}`,
-      `  npx lectern train recipes/quickstart.yaml train_files=YOUR_DATA.json eval_files=YOUR_DEV.json output_dir=runs/mine`,
+      `  npx lectern evaluate --model ${model} --data ${shellWord(inPackage("starter/squad/dev.json"))} --out ${shellWord(join(recipe.output_dir, "answers"))}`,
+      `  npx lectern inspect YOUR_DATA.json --model ${model}`,
+      `  npx lectern train ${shellWord(inPackage(recipeFile))} ${shellWord(bundled[0])} train_files=YOUR_DATA.json eval_files=YOUR_DEV.json output_dir=runs/mine`,
       "",
     ].join("\n"),
   );

@@ -111,6 +111,7 @@ function resumeCommand(file: string, overrides: readonly string[]): string {
   return ["npx lectern train", ...[file, ...kept, "resume_from_checkpoint=true"].map(shellWord)].join(" ");
 }
 
-function shellWord(word: string): string {
+/** A word as a shell takes it. */
+export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

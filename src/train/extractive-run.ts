@@ -226,7 +226,8 @@ function readOptimizerProgress(folder: string): z.infer<typeof optimizerProgress
   }
 }
 
-function optimizerSettings(recipe: Recipe): OptimizerSettings {
+/** What a recipe says of the optimizer. */
+export function optimizerSettings(recipe: Recipe): OptimizerSettings {
   switch (recipe.optim) {
     case "adamw":
       return {

@@ -1,24 +1,26 @@
 /** How much memory a recipe's training takes, by residual policy, without training: sizes follow from the shapes. */
 import { resolveModel } from "../checkpoint/hub.js";
 import { loadExamples } from "../data/examples.js";
-import { createTrainingExecutor, nativeRuntime, type ResidualPolicy } from "../engine/index.js";
+import { createTrainingExecutor, nativeRuntime, type ResidualPolicy, type Runtime } from "../engine/index.js";
+import { createOptimizer } from "../engine/optimizers/optimizer.js";
 import { makeFeatures } from "../tasks/extractive/features.js";
-import { openReader } from "../tasks/extractive/reader.js";
-import { readerOptions } from "./extractive-run.js";
+import { openReader, type Reader } from "../tasks/extractive/reader.js";
+import { optimizerSettings, readerOptions } from "./extractive-run.js";
 import { largestShapes } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
 
 export interface MemoryEstimate {
-  /** Bytes of weights, of gradients, and of AdamW's two moments. */
+  /** Bytes of weights, of gradients, and of the optimizer's state. */
   readonly weights: number;
   readonly gradients: number;
   readonly optimizer: number;
+  /** Bytes of the random elements that dropout masks are copied from. */
+  readonly dropout: number;
   /** The micro-batch with the largest arena, and its bytes under each policy: activations, residuals, masks and their gradients at their peak. */
   readonly activations: Readonly<Record<ResidualPolicy, { readonly bytes: number; readonly batch: number; readonly seq: number }>>;
 }
 
 const policies: readonly ResidualPolicy[] = ["keep", "recompute", "checkpoint"];
-const statesPerParameter = { adamw: 2, adafactor: 0, sgd: 0 } as const;
 
 export async function estimateMemory(recipe: Recipe): Promise<MemoryEstimate> {
   const runtime = nativeRuntime();
@@ -27,17 +29,27 @@ export async function estimateMemory(recipe: Recipe): Promise<MemoryEstimate> {
   const { features } = await makeFeatures(examples, reader.tokenizer, { maxLength: recipe.max_length, stride: recipe.stride, forTraining: true });
   const shapes = largestShapes(recipe, features);
   const measured = [];
+  let dropout = 0;
   for (const policy of policies) {
     const executor = await createTrainingExecutor(runtime, reader.network, reader.store, { policy, loss: "loss", seed: recipe.seed });
     const sizes = shapes.map((shape) => ({ bytes: executor.arenaBytes(shape), ...shape }));
     measured.push([policy, sizes.reduce((most, size) => (size.bytes > most.bytes ? size : most))] as const);
+    dropout = executor.bankBytes;
     executor.release();
   }
-  const trained = reader.store.gradients?.byteLength ?? 0;
   return {
     weights: reader.store.weights.byteLength,
-    gradients: trained,
-    optimizer: trained * statesPerParameter[recipe.optim],
+    gradients: reader.store.gradients?.byteLength ?? 0,
+    optimizer: await optimizerBytes(runtime, reader, recipe),
+    dropout,
     activations: Object.fromEntries(measured) as MemoryEstimate["activations"],
   };
+}
+
+/** What an optimizer keeps is its own affair: it is asked. (Memory that is only allocated takes none yet.) */
+async function optimizerBytes(runtime: Runtime, { store }: Reader, recipe: Recipe): Promise<number> {
+  const optimizer = await createOptimizer(runtime, store, optimizerSettings(recipe));
+  const elements = optimizer.state().reduce((sum, { tensor }) => sum + tensor.data.length, 0);
+  optimizer.release();
+  return elements * Float32Array.BYTES_PER_ELEMENT;
 }

@@ -19,6 +19,7 @@ async function stepOf(microBatches: { loss: number; gradient: [number, number] }
       gradient.forEach((value, at) => (data[at] += value));
       return { loss: Float32Array.of(loss) };
     },
+    bankBytes: 0,
     arenaBytes: () => 0,
     reserve: () => undefined,
     firstNonFinite: async (batch) => (Number.isFinite(microBatches[batch.samples[0]].loss) ? undefined : `layer ${batch.samples[0]}`),

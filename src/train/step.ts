@@ -5,7 +5,8 @@
 import type { MicroBatch, ParameterStore, TrainingExecutor } from "../engine/index.js";
 import { clipFactor, type GradientNorm } from "../engine/optimizers/gradient-norm.js";
 import type { Optimizer } from "../engine/optimizers/optimizer.js";
-import { LecternError } from "../errors.js";
+import type { LecternError } from "../errors.js";
+import { lossNotFinite } from "./loss-not-finite.js";
 import type { StepResult, TrainStep } from "./run.js";
 
 export interface StepParts<B> {
@@ -43,10 +44,8 @@ export function createStep<B>(parts: StepParts<B>): TrainStep<B> {
 async function notFinite(executor: TrainingExecutor, microBatches: readonly MicroBatch[], loss: number, norm: number): Promise<LecternError> {
   let where: string | undefined;
   for (const microBatch of microBatches) where ??= await executor.firstNonFinite(microBatch);
-  return new LecternError("LOSS_NOT_FINITE", {
+  return lossNotFinite({
     message: `Training step ${microBatches[0].step + 1} overflowed${where === undefined ? " in the backward pass" : ` in the forward pass, first in ${where}`}.`,
-    expected: "finite numbers",
     received: `a loss of ${loss} and a gradient of norm ${norm}`,
-    next: "Train with a lower learning_rate, more warmup_steps or a smaller max_grad_norm; resume_from_checkpoint=true goes on from the newest checkpoint.",
   });
 }

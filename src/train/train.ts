@@ -3,10 +3,11 @@
  * schedule, an evaluator, checkpoints. It tells what happens as events and keeps nothing that is not in its state, so a run stopped
  * anywhere and resumed makes the same steps, evaluations and checkpoints as one that was not.
  */
-import { InternalError, LecternError } from "../errors.js";
+import { InternalError, type LecternError } from "../errors.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Due } from "./due.js";
 import type { TrainEvent } from "./events.js";
+import { lossNotFinite } from "./loss-not-finite.js";
 import { relay } from "./relay.js";
 import { allResults, finalEvaluation, trainResults } from "./results.js";
 import type { BatchOrder, Evaluator, StepResult, TrainStep } from "./run.js";
@@ -83,7 +84,7 @@ async function* evaluation(evaluator: Evaluator, state: TrainerState, signal: Ab
     throw error;
   }
   if (!("eval_loss" in metrics)) throw new InternalError("an evaluation gave no eval_loss");
-  if (!Number.isFinite(metrics.eval_loss)) throw lossNotFinite(`The evaluation loss after step ${step} is ${metrics.eval_loss}.`, state);
+  if (!Number.isFinite(metrics.eval_loss)) throw diverged(`The evaluation loss after step ${step} is ${metrics.eval_loss}.`, state);
   const best = state.recordEvaluation(metrics);
   yield { type: "evaluation", step, epoch: state.epoch, metrics, best };
 }
@@ -100,19 +101,11 @@ function logged(state: TrainerState, learningRate: number, gradientNorm: number)
 /** The update of such a step has spoilt the weights already, so there is nothing to go on with but the last checkpoint. */
 function requireFinite({ loss, gradientNorm }: StepResult, state: TrainerState): void {
   const step = state.globalStep + 1;
-  if (!Number.isFinite(loss)) throw lossNotFinite(`The loss of step ${step} is ${loss}.`, state);
+  if (!Number.isFinite(loss)) throw diverged(`The loss of step ${step} is ${loss}.`, state);
   if (!Number.isFinite(gradientNorm))
-    throw lossNotFinite(`The gradient norm of step ${step} is ${gradientNorm} (its loss is ${loss}).`, state);
+    throw diverged(`The gradient norm of step ${step} is ${gradientNorm} (its loss is ${loss}).`, state);
 }
 
-function lossNotFinite(message: string, state: TrainerState): LecternError {
-  return new LecternError("LOSS_NOT_FINITE", {
-    message,
-    expected: "finite numbers",
-    received:
-      state.sinceLog.steps > 0
-        ? `a mean loss of ${state.sinceLog.loss / state.sinceLog.steps} over the ${state.sinceLog.steps} steps before`
-        : undefined,
-    next: "Train with a lower learning_rate, more warmup_steps or a smaller max_grad_norm; nothing was saved of this step, and resume_from_checkpoint=true goes on from the newest checkpoint.",
-  });
+function diverged(message: string, { sinceLog: { steps, loss } }: TrainerState): LecternError {
+  return lossNotFinite({ message, received: steps > 0 ? `a mean loss of ${loss / steps} over the ${steps} steps before` : undefined });
 }

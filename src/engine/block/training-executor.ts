@@ -57,6 +57,8 @@ export interface TrainingExecutor {
   run(batch: MicroBatch, outputs: readonly string[]): Promise<Record<string, Float32Array>>;
   /** Bytes of the arena for a shape: activations, residuals, masks and their gradients at their peak. */
   arenaBytes(bindings: Bindings): number;
+  /** Bytes of the random elements that dropout masks are copied from, which lie before the arena. */
+  readonly bankBytes: number;
   /** Makes the arena large enough for every one of these shapes, so that later runs allocate nothing. */
   reserve(shapes: Iterable<Bindings>): void;
   /** The name of the first call whose output holds a NaN or an infinity in the forward pass over `batch`; undefined where all are finite. */
@@ -152,6 +154,7 @@ export async function createTrainingExecutor(
   };
 
   return {
+    bankBytes,
     arenaBytes: (bindings) => planFor(bindings).byteLength,
     reserve: (shapes) => {
       let most = 0;

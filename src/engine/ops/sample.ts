@@ -1,6 +1,7 @@
 /** Sample inputs of ops for the contract test: small tensors from a seeded generator. */
 import type { Shape } from "../graph/dimension.js";
 import type { Attributes, DataType, Value } from "../graph/value.js";
+import { randomGenerator } from "../random.js";
 
 export interface SampleTensor {
   readonly dtype: DataType;
@@ -38,24 +39,16 @@ export function tensorOf(dtype: DataType, shape: readonly number[], data: number
 }
 
 export function sampleRandom(seed: number): SampleRandom {
-  let state = seed >>> 0;
-  const next = () => {
-    // mulberry32
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
+  const random = randomGenerator(seed);
   const fill = (dtype: DataType, shape: readonly number[], draw: () => number): SampleTensor => ({
     dtype,
     shape,
     data: Array.from({ length: shape.reduce((a, b) => a * b, 1) }, draw),
   });
   return {
-    normal: (shape) => fill("float32", shape, () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())),
-    uniform: (shape, low, high) => fill("float32", shape, () => low + (high - low) * next()),
-    integers: (shape, below) => fill("int64", shape, () => Math.floor(next() * below)),
-    booleans: (shape) => fill("bool", shape, () => (next() < 0.5 ? 1 : 0)),
+    normal: (shape) => fill("float32", shape, random.normal),
+    uniform: (shape, low, high) => fill("float32", shape, () => low + (high - low) * random.uniform()),
+    integers: (shape, below) => fill("int64", shape, () => Math.floor(random.uniform() * below)),
+    booleans: (shape) => fill("bool", shape, () => (random.uniform() < 0.5 ? 1 : 0)),
   };
 }
