@@ -14,6 +14,7 @@ import { decodeAnswers } from "../tasks/extractive/decode.js";
 import { makeFeatures } from "../tasks/extractive/features.js";
 import { inferSpans } from "../tasks/extractive/infer.js";
 import { createReaderInference, describeLoading, openReader, type Reader } from "../tasks/extractive/reader.js";
+import { containedFile, openPlainFile } from "../files/plain-file.js";
 import { answeredQuestions } from "./prediction-files.js";
 import { openPredictionJournal, type PredictionIdentity } from "./prediction-journal.js";
 
@@ -110,23 +111,23 @@ export async function predict(
 /** Of all that the answers of a model depend on: its configuration, its tokenizer, its weights. */
 async function modelHash(folder: string, { config, tokenizer }: Reader): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(config));
-  const weights = [folder, path.join(folder, "onnx")]
-    .filter((place) => existsSync(place))
-    .map(async (place) => {
-      const names = await readdir(place);
-      return names.filter((name) => /\.(safetensors|onnx|onnx_data)$/.test(name)).sort().map((name) => path.join(place, name)); // prettier-ignore
-    });
   for (const file of tokenizer.files) {
     if ("path" in file) await addFile(hash, file.path, file.name);
     else hash.update(`\n${file.name}\n${file.text}`);
   }
-  for (const file of (await Promise.all(weights)).flat()) await addFile(hash, file, path.relative(folder, file));
+  for (const place of ["", "onnx"].filter((each) => existsSync(path.join(folder, each)))) {
+    for (const file of (await readdir(path.join(folder, place))).sort()) {
+      const name = path.join(place, file);
+      if (/\.(safetensors|onnx|onnx_data)$/.test(file)) await addFile(hash, containedFile(folder, name, "weights"), name);
+    }
+  }
   return hash.digest("hex");
 }
 
 async function addFile(hash: Hash, file: string, name: string): Promise<void> {
   hash.update(`\n${name}\n`);
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) hash.update(chunk);
+  const { descriptor } = openPlainFile(file, "a file of the model"); // closed by the stream
+  for await (const chunk of createReadStream(file, { fd: descriptor, start: 0, highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) hash.update(chunk);
 }
 
 /** Of what is asked: answers that the data may have do not matter. */
