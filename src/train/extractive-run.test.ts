@@ -1,37 +1,21 @@
 /** What a recipe opens: data, model, optimizer and their files, in this process. */
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { starter, writeTinyReader } from "../../test/tiny-reader.js";
+import { writeTinyReader } from "../../test/tiny-reader.js";
+import { openTinyRecipes, type TinyRecipes } from "../../test/tiny-recipe.js";
 import { openSafetensors } from "../checkpoint/safetensors.js";
 import { openExtractiveRun } from "./extractive-run.js";
-import { parseRecipe } from "./recipe-load.js";
 import type { StepResult } from "./run.js";
 
+let recipes: TinyRecipes;
 let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "lectern-run-"));
-  await writeTinyReader(join(folder, "tiny"));
+  recipes = await openTinyRecipes();
+  ({ folder } = recipes);
 });
-afterAll(() => rm(folder, { recursive: true }));
-
-const recipeWith = (...overrides: string[]) =>
-  parseRecipe(
-    `
-model: ${join(folder, "tiny")}
-train_files: ${join(starter, "squad/train.json")}
-eval_files: ${join(starter, "squad/dev.json")}
-max_train_samples: 24
-max_eval_samples: 6
-max_length: 96
-stride: 32
-per_device_train_batch_size: 8
-learning_rate: 0.01
-`,
-    { file: "test.yaml", overrides },
-  );
-const open = (...overrides: string[]) => openExtractiveRun(recipeWith(...overrides));
+afterAll(() => recipes.remove());
+const open = (...overrides: string[]) => openExtractiveRun(recipes.recipe(...overrides));
 
 let made = 0;
 async function newFolder(): Promise<string> {
@@ -237,4 +221,19 @@ describe("what is refused", () => {
     await expect(open(`model=${untouched}`, "max_length=129")).rejects.toThrow();
     expect(await readdir(untouched)).toEqual(before);
   });
+});
+
+test("a damaged state of the optimizer is told, whatever of it is damaged", async () => {
+  const run = await open();
+  const saved = await newFolder();
+  for (const text of ["{", "[]", '{"name": "adamw", "step": -1}', '{"name": 3, "step": 1}']) {
+    await run.saveable.saveState(saved);
+    await writeFile(join(saved, "optimizer.json"), text);
+    await expect(run.saveable.loadState(saved)).rejects.toMatchObject({ code: "CHECKPOINT_INCOMPLETE" });
+  }
+  const other = await open("frozen_parameters=[bert.embeddings.*]");
+  await other.saveable.saveState(saved);
+  await expect(run.saveable.loadState(saved)).rejects.toMatchObject({ code: "TENSOR_MISSING" });
+  await run.close();
+  await other.close();
 });

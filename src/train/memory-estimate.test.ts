@@ -1,36 +1,18 @@
 /** Memory of a training run by arithmetic, before anything is trained. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { starter, writeTinyReader } from "../../test/tiny-reader.js";
+import { openTinyRecipes, type TinyRecipes } from "../../test/tiny-recipe.js";
 import { estimateMemory } from "./memory-estimate.js";
-import { parseRecipe } from "./recipe-load.js";
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "lectern-memory-"));
-  await writeTinyReader(join(folder, "tiny"));
-});
-afterAll(() => rm(folder, { recursive: true }));
-
-const recipeWith = (...overrides: string[]) =>
-  parseRecipe(
-    `
-model: ${join(folder, "tiny")}
-train_files: ${join(starter, "squad/train.json")}
-max_train_samples: 24
-max_length: 96
-stride: 32
-per_device_train_batch_size: 8
-`,
-    { file: "test.yaml", overrides },
-  );
+let recipes: TinyRecipes;
+beforeAll(async () => void (recipes = await openTinyRecipes()));
+afterAll(() => recipes.remove());
 
 describe("the memory estimate", () => {
   test("counts weights, gradients and optimizer state, and orders the policies", async () => {
-    const estimate = await estimateMemory(recipeWith());
-    const bytes = (await readFile(join(folder, "tiny/model.safetensors"))).byteLength;
+    const estimate = await estimateMemory(recipes.recipe());
+    const bytes = (await readFile(join(recipes.folder, "tiny/model.safetensors"))).byteLength;
     expect(estimate.weights / bytes).toBeCloseTo(1, 1);
     expect(estimate.gradients).toBe(estimate.weights);
     expect(estimate.optimizer / (2 * estimate.weights)).toBeCloseTo(1, 2);
@@ -43,7 +25,7 @@ describe("the memory estimate", () => {
   });
 
   test("has no banks without dropout, and of Adafactor a row and a column of each matrix", async () => {
-    const none = await estimateMemory(recipeWith("hidden_dropout_prob=0", "attention_probs_dropout_prob=0", "optim=adafactor"));
+    const none = await estimateMemory(recipes.recipe("hidden_dropout_prob=0", "attention_probs_dropout_prob=0", "optim=adafactor"));
     expect(none.dropout).toBe(0);
     const tables = 4 * (30522 + 16 + (128 + 16) + (2 + 16)); // word, position and type embeddings
     expect(none.optimizer).toBeGreaterThan(tables);
@@ -51,8 +33,8 @@ describe("the memory estimate", () => {
   });
 
   test("has no moments for SGD, and nothing for what is frozen", async () => {
-    expect((await estimateMemory(recipeWith("optim=sgd"))).optimizer).toBe(0);
-    const frozen = await estimateMemory(recipeWith("frozen_parameters=[bert.embeddings.*]"));
+    expect((await estimateMemory(recipes.recipe("optim=sgd"))).optimizer).toBe(0);
+    const frozen = await estimateMemory(recipes.recipe("frozen_parameters=[bert.embeddings.*]"));
     expect(frozen.gradients).toBeLessThan(frozen.weights / 10);
     expect(frozen.optimizer / (2 * frozen.gradients)).toBeCloseTo(1, 1);
   });

@@ -3,9 +3,9 @@
  * keys), so tools that read log_history or best_model_checkpoint find them. What transformers has no field for stands in
  * `stateful_callbacks`, where it looks only for the callbacks it knows. Numbers survive JSON exactly, so a resumed run goes on bit for bit.
  */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readingError } from "../files/system-errors.js";
+import { z } from "zod";
+import { readContainedText } from "../files/plain-file.js";
 import { LecternError } from "../errors.js";
 import type { StepResult } from "./run.js";
 
@@ -40,6 +40,9 @@ interface Sums {
   tokens: number;
   seconds: number;
 }
+
+/** A log entry of a hundred bytes each step, for a million steps. */
+const longestState = 256 * 2 ** 20;
 
 const noSums = (): Sums => ({ loss: 0, steps: 0, samples: 0, tokens: 0, seconds: 0 });
 
@@ -198,18 +201,22 @@ export class TrainerState {
   }
 }
 
+const count = z.number().int().nonnegative();
+const sums = z.object({ loss: z.number(), steps: count, samples: count, tokens: count, seconds: z.number() });
+
 /** The part of trainer_state.json that is read back. */
-export interface SavedState {
-  global_step: number;
-  log_history: LogEntry[];
-  best_metric: number | null;
-  best_global_step: number | null;
-  best_model_checkpoint: string | null;
-  stateful_callbacks: {
-    EarlyStoppingCallback?: { attributes: { early_stopping_patience_counter: number } };
-    Lectern: { attributes: { total: Sums; since_log: Sums; files: Record<string, number> } };
-  };
-}
+const savedState = z.object({
+  global_step: count,
+  log_history: z.array(z.object({ epoch: z.number(), step: count }).catchall(z.number())),
+  best_metric: z.number().nullable(),
+  best_global_step: count.nullable(),
+  best_model_checkpoint: z.string().nullable(),
+  stateful_callbacks: z.object({
+    EarlyStoppingCallback: z.object({ attributes: z.object({ early_stopping_patience_counter: count }) }).optional(),
+    Lectern: z.object({ attributes: z.object({ total: sums, since_log: sums, files: z.record(z.string(), z.number()) }) }),
+  }),
+});
+export type SavedState = z.infer<typeof savedState>;
 
 /** N of a folder named checkpoint-N. */
 export function checkpointStep(folder: string): number | undefined {
@@ -224,26 +231,20 @@ export function checkpointStep(folder: string): number | undefined {
  */
 export async function readTrainerState(folder: string): Promise<SavedState> {
   const file = join(folder, "trainer_state.json");
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw readingError(error, file, "the state of a training run, as every checkpoint has");
-  });
-  let saved: Partial<SavedState> | null = null;
+  const text = readContainedText(folder, "trainer_state.json", { what: "the state of a training run, as every checkpoint has", limit: longestState });
+  let saved: unknown;
   try {
-    saved = JSON.parse(text) as Partial<SavedState> | null;
+    saved = JSON.parse(text);
   } catch {
     // told below, with what a person can do
   }
-  if (
-    typeof saved?.global_step !== "number" ||
-    !Array.isArray(saved.log_history) ||
-    !saved.stateful_callbacks?.Lectern?.attributes?.files
-  ) {
-    throw new LecternError("CHECKPOINT_INCOMPLETE", {
-      message: `${file} is not the state of a run that can go on.`,
-      expected: "a file that Lectern wrote with a checkpoint",
-      received: saved === null ? "a text that is not JSON" : "JSON without the place in the data and the list of the checkpoint's files",
-      next: "Resume from another checkpoint; or start anew from this one's weights with model=FOLDER.",
-    });
-  }
-  return saved as SavedState;
+  const parsed = savedState.safeParse(saved);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  throw new LecternError("CHECKPOINT_INCOMPLETE", {
+    message: `${file} is not the state of a run that can go on.`,
+    expected: "a file that Lectern wrote with a checkpoint",
+    received: saved === undefined ? "a text that is not JSON" : `${path.join(".") || "the file"}: ${message}`,
+    next: "Resume from another checkpoint; or start anew from this one's weights with model=FOLDER.",
+  });
 }

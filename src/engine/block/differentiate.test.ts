@@ -113,44 +113,8 @@ describe("the pair of graphs", () => {
   test("computes again what is cheap", () => {
     const { forward, backward, residuals } = pair("recompute");
     expect(residuals).toHaveLength(1);
-    expect(`${forward.graph}\n---\n${backward!.graph}`).toMatchInlineSnapshot(`
-      "input x: float32[batch, seq, 4]
-      input parameter weight: float32[4, 4]
-      input parameter bias: float32[4]
-      input mask 0: float32[batch, seq, 4]
-      %0: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
-      %1: float32[batch*seq, 4] = Linear(%0, parameter weight, parameter bias)
-      %2: float32[batch, seq, 4] = Reshape(%1) {shape=[batch, seq, 4]}
-      %3: float32[batch, seq, 4] = Tanh(%2)
-      %4: float32[batch, seq, 4] = Mul(%3, mask 0)
-      %5: float32[batch, seq, 4] = Add(x, %4)
-      output output y = %5
-      output residual 0 = %3
-      ---
-      input x: float32[batch, seq, 4]
-      input parameter weight: float32[4, 4]
-      input mask 0: float32[batch, seq, 4]
-      input residual 0: float32[batch, seq, 4]
-      input d y: float32[batch, seq, 4]
-      input total 1: float32[4, 4]
-      input total 2: float32[4]
-      %0: float32[batch, seq, 4] = Mul(d y, mask 0)
-      %1: float32[] = Constant() {dtype=float32, shape=[], data=[1]}
-      %2: float32[batch, seq, 4] = Mul(residual 0, residual 0)
-      %3: float32[batch, seq, 4] = Sub(%1, %2)
-      %4: float32[batch, seq, 4] = Mul(%0, %3)
-      %5: float32[batch*seq, 4] = Reshape(%4) {shape=[batch*seq, 4]}
-      %6: float32[batch*seq, 4] = MatMul(%5, parameter weight) {transposeA=false, transposeB=false, scale=1}
-      %7: float32[batch, seq, 4] = Reshape(%6) {shape=[batch, seq, 4]}
-      %8: float32[batch, seq, 4] = Add(d y, %7)
-      %9: float32[batch*seq, 4] = Reshape(x) {shape=[batch*seq, 4]}
-      %10: float32[4, 4] = AccumulatingMatMul(total 1, %5, %9) {transposeA=true, transposeB=false, scale=1}
-      %11: float32[4] = ReduceSum(%5) {axes=[0], keepDimensions=false}
-      %12: float32[4] = Add(total 2, %11)
-      output gradient 0 = %8
-      output gradient 1 = %10
-      output gradient 2 = %12"
-    `);
+    const kept = pair("keep"); // of this block nothing is cheap but what the cut leaves out anyway
+    expect(`${forward.graph}\n---\n${backward!.graph}`).toBe(`${kept.forward.graph}\n---\n${kept.backward!.graph}`);
   });
 
   test("keeps nothing of a checkpointed block", () => {
