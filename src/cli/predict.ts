@@ -13,6 +13,7 @@ interface PredictVerbOptions {
   data: string[];
   out: string;
   revision?: string;
+  onnxFile?: string;
   maxLength: number;
   stride: number;
   batchSize: number;
@@ -38,6 +39,7 @@ export function registerPredict(program: Command): void {
     .requiredOption("--data <files...>", "SQuAD JSON, JSON lines or parquet; answers need not be given")
     .requiredOption("--out <folder>", `for ${predictionFileNames.join(", ")}`)
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
+    .option("--onnx-file <name>", "run this ONNX file of an exported folder (model_quantized)")
     .option("--max-length <n>", "most tokens of a window", wholeNumber(8), 384)
     .option("--stride <n>", "tokens that two windows share", wholeNumber(0), 128)
     .option("--batch-size <n>", "most windows at once", wholeNumber(1), 16)

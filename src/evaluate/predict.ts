@@ -22,6 +22,8 @@ export interface PredictOptions {
   /** Branch, tag or commit of a model on the Hub. */
   readonly revision?: string;
   readonly runtime?: Runtime;
+  /** Run this ONNX file of the folder (`model_quantized`) and not its network. */
+  readonly onnxFile?: string;
   /** Tokens of a window at most. Default 384, or what the model can read. */
   readonly maxLength?: number;
   /** Tokens that two windows share. Default 128. */
@@ -69,13 +71,13 @@ export async function predict(
   folder: string,
   options: PredictOptions = {},
 ): Promise<Predicted> {
-  const { revision, runtime = nativeRuntime(), seed = 42, onNote, onProgress, signal, nullThreshold } = options;
+  const { revision, onnxFile, runtime = nativeRuntime(), seed = 42, onNote, onProgress, signal, nullThreshold } = options;
   const { batchSize = 16, nBest = 20, maxAnswerLength = 30, stride = 128 } = options;
   const modelFolder = await resolveModel(model, { revision });
-  const reader = await openReader(runtime, modelFolder, { seed, maskPadding: true });
+  const reader = await openReader(runtime, modelFolder, { seed, maskPadding: true, onnxFile });
   for (const line of describeLoading(modelFolder, reader.loaded)) onNote?.(line);
   const maxLength = Math.min(options.maxLength ?? 384, reader.encoder.maxLength);
-  const settings = { maxLength, stride, batchSize, nBest, maxAnswerLength, nullThreshold, seed, questionsAtOnce };
+  const settings = { maxLength, stride, batchSize, nBest, maxAnswerLength, nullThreshold, seed, onnxFile, questionsAtOnce };
   const identity: PredictionIdentity = {
     model: await modelHash(modelFolder, reader),
     data: dataHash(examples),
