@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- serve`: `lectern serve` under load on this machine, clients included: the rate at which it is saturated (autocannon, as
- * many connections as keep it busy), what happens at twice that rate, latencies at half of it, and its memory over ten minutes. Every answer
- * is compared with what QuestionAnswerer says offline.
+ * many connections as keep it busy), what happens at twice that rate, latencies at half of it (as autocannon paces requests, each connection
+ * one a second, and as a Poisson process sends them), and its memory over ten minutes. Every answer to the latter is compared with what
+ * QuestionAnswerer says offline.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
@@ -40,14 +41,17 @@ export async function benchServe({ root, model = join(root, "starter/minilm-l6")
     const saturating = await saturate(server.url, items, seconds);
     tell(`saturated at ${saturating.rate.toFixed(1)} requests a second`);
     const twice = await load("twice that rate", 2 * saturating.rate, seconds);
-    const half = await load("half of it", saturating.rate / 2, 2 * seconds);
-    const memory = await watchMemory(server.url, minutes, () => load("half of it", saturating.rate / 2, 60));
+    const paced = await pace(server.url, items, Math.round(saturating.rate / 2), seconds);
+    tell(`half of it, by autocannon: ${JSON.stringify(paced)}`);
+    const half = await load("half of it, as they come", saturating.rate / 2, 2 * seconds);
+    const memory = await watchMemory(server.url, minutes, () => load("a quarter of it", saturating.rate / 4, 60));
     return {
       model,
       questions: items.length,
       saturating,
       twice,
-      half: { ...half, p99_by_median: half.p99 / half.median },
+      half_by_autocannon: { ...paced, p99_by_median: paced.p99 / paced.median },
+      half_as_they_come: { ...half, p99_by_median: half.p99 / half.median },
       answers_that_differ_from_offline: twice.different + half.different,
       memory_by_minute: memory,
     };
@@ -84,15 +88,20 @@ async function startServer(root: string, model: string): Promise<{ url: string; 
 
 /** Each connection asks again as soon as it has its answer. */
 async function saturate(url: string, items: readonly LoadItem[], seconds: number): Promise<{ rate: number; connections: number; median: number }> {
-  const requests = items.map(({ body }) => ({
-    method: "POST" as const,
-    path: "/v1/question-answering",
-    headers: { "content-type": "application/json" },
-    body,
-  }));
-  const { requests: answered, latency, duration, non2xx, errors } = await autocannon({ url, connections, duration: seconds, requests });
+  const { requests: answered, latency, duration, non2xx, errors } = await autocannon({ url, connections, duration: seconds, requests: asRequests(items) });
   if (non2xx + errors > 0) throw new InternalError(`${non2xx + errors} requests failed before the server was overloaded`);
   return { rate: answered.total / duration, connections, median: latency.p50 };
+}
+
+/** So many requests a second over as many connections. */
+async function pace(url: string, items: readonly LoadItem[], rate: number, seconds: number): Promise<{ rate: number; median: number; p99: number; failed: number }> {
+  const options = { url, connections: rate, overallRate: rate, duration: seconds, requests: asRequests(items), ignoreCoordinatedOmission: true };
+  const { latency, non2xx, errors, requests, duration } = await autocannon(options);
+  return { rate: requests.total / duration, median: latency.p50, p99: latency.p99, failed: non2xx + errors };
+}
+
+function asRequests(items: readonly LoadItem[]): autocannon.Request[] {
+  return items.map(({ body }) => ({ method: "POST", path: "/v1/question-answering", headers: { "content-type": "application/json" }, body }));
 }
 
 /** Resident memory at the end of each minute of load, in MB. */

@@ -41,7 +41,7 @@ export type LogLevel = (typeof logLevels)[number];
 export const serverDefaults = {
   host: "127.0.0.1",
   port: 8080,
-  batchTokens: 2048,
+  batchTokens: 1024,
   maxQueue: 128,
   maxQueueCharacters: 1_000_000,
   timeout: 60_000,
