@@ -10,6 +10,7 @@ import { Output } from "./output.js";
 
 interface ServeOptions {
   model: string[];
+  onnxFile?: string;
   host: string;
   port: number;
   apiKeys?: string;
@@ -35,6 +36,7 @@ export function registerServe(program: Command): void {
     .command("serve")
     .description("answer questions over HTTP, with a page to ask them on")
     .option("--model <[name=]model>", "a model folder, or ORGANISATION/NAME[@REVISION] on the hub; may be repeated, the first is the default one", collect, [])
+    .option("--onnx-file <name>", "the ONNX file of exported models that is run, e.g. model_quantized")
     .option("--port <n>", "0 takes a free one", wholeNumber(0), serverDefaults.port)
     .option("--host <host>", "0.0.0.0 to be reached from other machines: then use API keys", serverDefaults.host)
     .option("--api-keys <file>", "take only requests with one of these keys")
@@ -71,6 +73,7 @@ async function serve(options: ServeOptions, output: Output): Promise<void> {
   output.note(`loading ${Object.keys(models).join(", ")} …`);
   const server = await createServer({
     models,
+    onnxFile: options.onnxFile,
     host: options.host,
     port: options.port,
     apiKeys: options.apiKeys,

@@ -66,8 +66,9 @@ describe("a model's service", () => {
     const { ModelService } = (await import(pathToFileURL(join(compiledSources(), "src/serve/model-service.js")).href)) as typeof Service;
     const crashes: string[] = [];
     const options = { threads: 1, batchTokens: 512, maxQueue: 9, maxQueueCharacters: 1e6, maxRequestTokens: 1e6, patience };
-    const service: Service.ModelService = new ModelService("tiny", model, 1, options, {
+    const service: Service.ModelService = new ModelService("tiny", { folder: model }, 1, options, {
       needed: () => void service.start().catch(() => {}),
+      loaded: () => {},
       ran: () => {},
       crashed: (_service, how) => crashes.push(how),
       notLoaded: () => {},

@@ -6,6 +6,13 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { FromProcess, ToProcess } from "./messages.js";
 
+/** Where a model is read from. */
+export interface ModelSource {
+  readonly folder: string;
+  /** Which of its ONNX files; the usual choice where left out. */
+  readonly onnxFile?: string;
+}
+
 export interface InferenceProcess {
   readonly pid: number | undefined;
   send(message: ToProcess): void;
@@ -26,11 +33,10 @@ const timeToEnd = 2000;
 
 /**
  * Starts the process of a model; it answers "loaded" or "notLoaded" first.
- * @param folder the model's folder
  * @param threads threads that compute; undefined: one a core
  */
-export function startInferenceProcess(folder: string, threads: number | undefined, { onMessage, onEnd }: ProcessEvents): InferenceProcess {
-  const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [folder, String(threads ?? "")], {
+export function startInferenceProcess({ folder, onnxFile = "" }: ModelSource, threads: number | undefined, { onMessage, onEnd }: ProcessEvents): InferenceProcess {
+  const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [folder, onnxFile, String(threads ?? "")], {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

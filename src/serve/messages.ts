@@ -29,7 +29,7 @@ export interface BatchPart {
 }
 
 export type FromProcess =
-  | { readonly type: "loaded"; readonly residentBytes: number }
+  | { readonly type: "loaded"; readonly isTrained: boolean; readonly residentBytes: number }
   | { readonly type: "notLoaded"; readonly error: SentError }
   /** The lengths of the request's windows in tokens. */
   | { readonly type: "prepared"; readonly id: number; readonly lengths: readonly number[] }

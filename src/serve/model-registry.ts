@@ -7,6 +7,7 @@ import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { HttpError } from "./http-error.js";
+import type { ModelSource } from "./inference-process.js";
 import { ModelService, type ServiceEvents, type ServiceOptions } from "./model-service.js";
 
 export interface RegistryOptions extends ServiceOptions {
@@ -27,24 +28,24 @@ export class ModelRegistry {
   private isClosed = false;
 
   /**
-   * @param folders of the models, by name
+   * @param sources of the models, by name
    * @throws LecternError SERVE_MEMORY when a model cannot fit below the ceiling
    */
   constructor(
-    folders: ReadonlyMap<string, string>,
+    sources: ReadonlyMap<string, ModelSource>,
     private readonly options: RegistryOptions,
     events: Omit<ServiceEvents, "needed">,
   ) {
     const { maxMemory = Infinity } = options;
-    this.services = [...folders].map(([name, folder]) => {
-      const estimate = memoryOfProcess + weightBytes(folder);
+    this.services = [...sources].map(([name, source]) => {
+      const estimate = memoryOfProcess + weightBytes(source.folder);
       if (estimate > maxMemory) throw tooLarge(name, estimate, maxMemory);
       const needed = (service: ModelService): void => void this.load(service).catch(() => {}); // its requests are told by the service
       const ran: ServiceEvents["ran"] = (service, batch) => {
         events.ran(service, batch);
         if (this.isTooMuch()) void this.makeRoom();
       };
-      return new ModelService(name, folder, estimate, options, { ...events, needed, ran });
+      return new ModelService(name, source, estimate, options, { ...events, needed, ran });
     });
     this.byName = new Map(this.services.map((service) => [service.name, service]));
   }
@@ -129,13 +130,16 @@ function byUse(a: ModelService, b: ModelService): number {
   return Number(a.depth > 0) - Number(b.depth > 0) || a.lastUsed - b.lastUsed;
 }
 
-/** The size of a folder's weights; 0 where there is no folder, which loading it will tell. */
+/** The size of a folder's weights, of several ONNX files the largest; 0 where there are none, which loading it will tell. */
 function weightBytes(folder: string): number {
-  if (!statSync(folder).isDirectory()) return 0;
-  const sizes = readdirSync(folder)
-    .filter((name) => name.endsWith(".safetensors"))
-    .map((name) => statSync(path.join(folder, name)).size);
-  return sizes.reduce((sum, size) => sum + size, 0);
+  const sizes = (place: string, ending: string): number[] =>
+    statSync(place, { throwIfNoEntry: false })?.isDirectory() === true
+      ? readdirSync(place)
+          .filter((name) => name.endsWith(ending))
+          .map((name) => statSync(path.join(place, name), { throwIfNoEntry: false })?.size ?? 0)
+      : [];
+  const weights = sizes(folder, ".safetensors").reduce((sum, size) => sum + size, 0);
+  return weights > 0 ? weights : Math.max(0, ...sizes(path.join(folder, "onnx"), ".onnx"), ...sizes(folder, ".onnx"));
 }
 
 function tooLarge(name: string, bytes: number, ceiling: number): LecternError {

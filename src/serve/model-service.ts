@@ -10,7 +10,7 @@ import { InternalError, LecternError } from "../errors.js";
 import type { Answer } from "../tasks/extractive/answer-spans.js";
 import { nextBatch } from "./batch.js";
 import { HttpError } from "./http-error.js";
-import { type InferenceProcess, startInferenceProcess } from "./inference-process.js";
+import { type InferenceProcess, type ModelSource, startInferenceProcess } from "./inference-process.js";
 import type { BatchPart, FromProcess, Reading, SentError } from "./messages.js";
 
 export interface ServiceOptions {
@@ -27,6 +27,8 @@ export interface ServiceOptions {
 export interface ServiceEvents {
   /** There are requests, and no process. */
   needed(service: ModelService): void;
+  /** @param isTrained false where parameters of the head were missing: its answers are random */
+  loaded(service: ModelService, isTrained: boolean): void;
   ran(service: ModelService, batch: { tokens: number; windows: number }): void;
   crashed(service: ModelService, how: string, pause: number): void;
   notLoaded(service: ModelService, error: Error): void;
@@ -88,7 +90,7 @@ export class ModelService {
 
   constructor(
     readonly name: string,
-    readonly folder: string,
+    private readonly source: ModelSource,
     estimatedMemory: number,
     private readonly options: ServiceOptions,
     private readonly events: ServiceEvents,
@@ -194,7 +196,7 @@ export class ModelService {
 
   private launch(): void {
     this.state = "loading";
-    const process = startInferenceProcess(this.folder, this.options.threads, {
+    const process = startInferenceProcess(this.source, this.options.threads, {
       onMessage: (message) => this.process === process && this.receive(message),
       onEnd: (how) => this.process === process && this.ended(how),
     });
@@ -206,6 +208,7 @@ export class ModelService {
       case "loaded":
         this.memory = message.residentBytes;
         this.state = "ready";
+        this.events.loaded(this, message.isTrained);
         for (const { resolve } of this.starting.splice(0)) resolve();
         break;
       case "notLoaded":

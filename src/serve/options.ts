@@ -2,6 +2,8 @@
 export interface ServerOptions {
   /** Models by the names that requests call them by: folders, or names on the Hugging Face Hub. The first answers requests that name none. */
   readonly models: Readonly<Record<string, string>>;
+  /** Which ONNX file of exported models is run, e.g. model_quantized. Default: their weights, or the first of their ONNX files. */
+  readonly onnxFile?: string;
   /** Default 127.0.0.1: this machine only. */
   readonly host?: string;
   /** Default 8080; 0 takes a free one. */

@@ -5,6 +5,7 @@ import { resolveModel } from "../checkpoint/hub.js";
 import { LecternError } from "../errors.js";
 import { readApiKeys } from "./api-keys.js";
 import { createApp } from "./app.js";
+import type { ModelSource } from "./inference-process.js";
 import { serverMetrics } from "./metrics.js";
 import { ModelRegistry } from "./model-registry.js";
 import { registerOpenApi } from "./openapi.js";
@@ -40,14 +41,17 @@ export interface Server {
 export async function createServer(given: ServerOptions): Promise<Server> {
   const options = resolveOptions(given);
   const keys = options.apiKeys === undefined ? undefined : await readApiKeys(options.apiKeys);
-  const folders = await findModels(options.models);
+  const sources = await findModels(options);
   const app = createApp(options, keys);
   const metrics = serverMetrics(() => registry.services);
   const { threads, maxMemory, batchTokens, maxQueue, maxQueueCharacters, maxRequestTokens, timeout } = options;
   const registry = new ModelRegistry(
-    folders,
+    sources,
     { threads, maxMemory, batchTokens, maxQueue, maxQueueCharacters, maxRequestTokens, patience: Math.max(60_000, timeout) },
     {
+      loaded: ({ name }, isTrained) => {
+        if (!isTrained) app.log.warn({ model: name }, "the model is not trained to answer questions: its answers are random");
+      },
       ran: ({ name }, batch) => metrics.ran(name, batch),
       crashed: ({ name }, how, pause) => {
         metrics.crashed(name);
@@ -89,7 +93,7 @@ export async function createServer(given: ServerOptions): Promise<Server> {
 /** Requests name a model by these characters alone; nothing that they send is ever taken for a path. */
 const modelName = /^[\w][\w.@-]*(\/[\w.@-]+)?$/;
 
-async function findModels(models: Readonly<Record<string, string>>): Promise<Map<string, string>> {
+async function findModels({ models, onnxFile }: ServerOptions): Promise<Map<string, ModelSource>> {
   const entries = Object.entries(models);
   const wrong = entries.map(([name]) => name).find((name) => !modelName.test(name));
   if (wrong !== undefined || entries.length === 0) {
@@ -99,7 +103,8 @@ async function findModels(models: Readonly<Record<string, string>>): Promise<Map
       next: "Name it: --model NAME=FOLDER.",
     });
   }
-  return new Map(await Promise.all(entries.map(async ([name, model]): Promise<[string, string]> => [name, await resolveModel(model)])));
+  const found = entries.map(async ([name, model]): Promise<[string, ModelSource]> => [name, { folder: await resolveModel(model), onnxFile }]);
+  return new Map(await Promise.all(found));
 }
 
 async function listen({ host, port }: { host: string; port: number }, open: (address: { host: string; port: number }) => Promise<unknown>): Promise<void> {

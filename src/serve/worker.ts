@@ -1,6 +1,6 @@
 /**
  * The inference process: loads one model, tokenises requests, runs the windows it is told to, and answers a request when its last window has
- * run. Started by inference-process.ts with the model's folder and the number of threads; it ends when the server goes away.
+ * run. Started by inference-process.ts with the model's folder, its ONNX file and the number of threads; it ends when the server goes away.
  */
 import { nativeRuntime } from "../engine/index.js";
 import { LecternError } from "../errors.js";
@@ -11,27 +11,27 @@ import { answersFrom, type PreparedQuestion, prepareQuestions } from "../tasks/e
 import { createReaderInference, openReader } from "../tasks/extractive/reader.js";
 import type { BatchPart, FromProcess, Reading, SentError, ToProcess } from "./messages.js";
 
-const [folder, threads] = process.argv.slice(2);
+const [folder, onnxFile, threads] = process.argv.slice(2);
 const send = (message: FromProcess): void => void process.send!(message, () => {});
 process.on("disconnect", () => process.exit());
 // Ctrl-C in a terminal reaches every process of the group: the server decides when this one ends.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
 try {
-  const { prepare, run, forget } = await openWorker();
+  const { isTrained, prepare, run, forget } = await openWorker();
   process.on("message", (message: ToProcess) => {
     if (message.type === "prepare") void prepare(message.id, message.reading, message.maxTokens);
     else if (message.type === "run") void run(message.windows);
     else forget(message.id);
   });
-  send({ type: "loaded", residentBytes: process.memoryUsage.rss() });
+  send({ type: "loaded", isTrained, residentBytes: process.memoryUsage.rss() });
 } catch (error) {
   process.send!({ type: "notLoaded", error: asSent(error) } satisfies FromProcess, () => process.exit(1));
 }
 
 async function openWorker() {
   const runtime = nativeRuntime({ threads: threads === "" ? undefined : Number(threads) });
-  const reader = await openReader(runtime, folder, { seed: 0, maskPadding: true });
+  const reader = await openReader(runtime, folder, { seed: 0, maskPadding: true, onnxFile: onnxFile === "" ? undefined : onnxFile });
   const program = await createReaderInference(runtime, reader);
   /** Requests that are being tokenised. */
   const preparing = new Set<number>();
@@ -39,6 +39,8 @@ async function openWorker() {
   const held = new Map<number, { prepared: PreparedQuestion[]; windows: Feature[]; logits: SpanLogits[] }>();
 
   return {
+    isTrained: reader.loaded.missing.length === 0,
+
     prepare: async (id: number, { questions, options }: Reading, maxTokens: number): Promise<void> => {
       preparing.add(id);
       try {
