@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { get, loadServe, longText, metric, post, until } from "../../test/serving.js";
+import { testRuntime } from "../../test/engine/compute-graph.js";
 import { writeTinyReader } from "../../test/tiny-reader.js";
+import { exportReader } from "../export/export-reader.js";
 import type { ServerOptions } from "./options.js";
 import type { Server } from "./server.js";
 
@@ -126,6 +128,15 @@ describe("several models", () => {
     const all = await Promise.all(Array.from({ length: 12 }, (_, index) => ask(url, ["a", "b", "c"][index % 3])));
     expect(all.map(({ status }) => status)).toEqual(all.map(() => 200));
   }, 60_000);
+
+  test("that were exported answer from their ONNX files", async () => {
+    await exportReader(join(folder, "a"), join(folder, "exported"), { format: "onnx", types: ["fp32"], runtime: testRuntime() });
+    const models = { a: join(folder, "a"), exported: join(folder, "exported") };
+    const { url } = await open({ models });
+    const [a, exported] = [await ask(url, "a"), await ask(url, "exported")];
+    expect({ ...(exported.body as object), score: 0 }).toEqual({ ...(a.body as object), score: 0 });
+    await expect(open({ models: { exported: models.exported }, onnxFile: "model_none" })).rejects.toMatchObject({ code: "ONNX_FILE_UNKNOWN" });
+  });
 
   test("that are larger than the ceiling are refused at the start", async () => {
     await expect(open({ maxMemory: 100e6 })).rejects.toMatchObject({ code: "SERVE_MEMORY" });
