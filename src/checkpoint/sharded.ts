@@ -20,7 +20,7 @@ export const indexFileName = "model.safetensors.index.json";
 export const defaultShardBytes = 5_000_000_000;
 
 /** A hundred thousand tensors take ten. */
-const longestIndex = 64 * 2 ** 20;
+const longestIndex = 16 * 2 ** 20;
 
 /** Whether a folder holds weights in safetensors form, in one file or several. */
 export function hasWeights(folder: string): boolean {

@@ -1,9 +1,10 @@
 /** Mistakes at the command line, one process or call each: a message that says what to do, exit code 1, no stack, nothing left waiting. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { compiledSources } from "../../test/compiled-sources.js";
 import { startOwn } from "../../test/process.js";
 import { starter, writeTinyReader } from "../../test/tiny-reader.js";
 import { LecternError } from "../errors.js";
@@ -76,6 +77,19 @@ test("a closed standard output ends the process without a word", async () => {
   running.process.stdout.destroy();
   const { code, stderr } = await running.ended;
   expect([code, stderr]).toEqual([0, ""]);
+});
+
+test.skipIf(!existsSync("/dev/full"))("an output that is full is told as that; notes that nobody can read hinder nothing", () => {
+  const run = (redirection: string) => {
+    const program = [process.execPath, join(compiledSources(), "src/cli/main.js"), "score", dev, "predictions.json"];
+    const child = spawnSync("bash", ["-c", `"$@" ${redirection}`, "-", ...program], { cwd: folder, encoding: "utf8" });
+    return [child.status, child.stdout, child.stderr] as const;
+  };
+  file("predictions.json", '{"a": "b"}');
+  const [full, , told] = run(">/dev/full");
+  expect([full, told]).toEqual([1, expect.stringMatching(/DISK_FULL: No room to write the standard output/)]);
+  const [deaf, printed] = run("2>/dev/full");
+  expect([deaf, printed]).toEqual([0, expect.stringMatching(/"exact_match": 0/)]);
 });
 
 test.skipIf(process.platform === "win32")("Ctrl-C while it starts ends it at once", async () => {

@@ -1,7 +1,8 @@
 /** The command line as a whole: the program that the verbs register themselves with, and how it is run to its exit code. */
 import { readFileSync } from "node:fs";
 import { Command, type CommanderError, Help, type Option } from "commander";
-import { describeFailure, exitCodes, type MistakenVerb } from "./failure.js";
+import { writingError } from "../files/system-errors.js";
+import { describeFailure, type MistakenVerb } from "./failure.js";
 
 /** Adds one verb to the program. */
 export type RegisterVerb = (program: Command) => void;
@@ -50,12 +51,13 @@ export async function runProgram(program: Command, words: readonly string[]): Pr
   };
   const failHard = (error: unknown): void => {
     fail(error);
-    process.exit(exitCodes.internal);
+    process.exit();
   };
   process.on("uncaughtException", failHard).on("unhandledRejection", failHard);
+  process.stderr.on("error", () => undefined); // nobody listens to the notes any more: the work goes on
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(); // `lectern … | head`: the reader has what it wanted
-    failHard(error);
+    failHard(writingError(error, "the standard output"));
   });
   try {
     await program.parseAsync(words, { from: "user" });

@@ -30,7 +30,7 @@ export interface TokenizerFiles {
 export type TokenizerFile = { readonly name: string } & ({ readonly path: string } | { readonly text: string });
 
 /** The largest vocabularies there are, of 262,144 tokens with their merges, take 33 MB. */
-const longestFile = 128 * 2 ** 20;
+const longestFile = 64 * 2 ** 20;
 
 const copied = ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "spm.model", "vocab.json", "merges.txt", "chat_template.jinja"];
 
