@@ -1,46 +1,32 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import typescript from "typescript";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeAll, beforeEach, afterAll, describe, expect, test } from "vitest";
+import { compiledSources } from "../../test/compiled-sources.js";
 import { recoverFolder, writeFileAtomic, writeFilesAtomic, writeFolderAtomic } from "./atomic.js";
 import { openModelFolder } from "./model-folder.js";
 
 let program: string;
 let root: string;
 
-/** The checkpoint folder as JavaScript, for processes that are killed: they run Node alone. */
-beforeAll(async () => {
-  program = await mkdtemp(path.join(tmpdir(), "atomic-program-"));
-  const compile = (from: string, to: string): void => {
-    const options = { module: typescript.ModuleKind.ESNext, target: typescript.ScriptTarget.ES2022 };
-    writeFileSync(to, typescript.transpileModule(readFileSync(from, "utf8"), { compilerOptions: options }).outputText);
-  };
-  compile("src/errors.ts", path.join(program, "errors.js"));
-  for (const folder of ["checkpoint", "files", "text"]) {
-    mkdirSync(path.join(program, folder));
-    for (const name of readdirSync(path.join("src", folder)).filter((file) => /^[\w-]+\.ts$/.test(file))) {
-      compile(path.join("src", folder, name), path.join(program, folder, name.replace(/ts$/, "js")));
-    }
-  }
-  writeFileSync(path.join(program, "package.json"), '{"type": "module"}');
-  symlinkSync(path.resolve("node_modules"), path.join(program, "node_modules"));
-});
+beforeAll(async () => void (program = await mkdtemp(path.join(tmpdir(), "atomic-program-"))));
 afterAll(() => rm(program, { recursive: true }));
 beforeEach(async () => {
   root = await mkdtemp(path.join(tmpdir(), "atomic-"));
 });
 afterEach(() => rm(root, { recursive: true }));
 
-/** Writes a script that imports the checkpoint folder, and gives the arguments that run it. */
+/** Writes a script that imports the checkpoint folder, for processes that are killed, and gives the arguments that run it. */
 function script(body: string): string[] {
-  const file = path.join(program, `${Math.random().toString(36).slice(2)}.js`);
+  const file = path.join(program, `${Math.random().toString(36).slice(2)}.mjs`);
+  const source = (name: string): string => JSON.stringify(pathToFileURL(path.join(compiledSources(), "src/checkpoint", name)).href);
   const imports = [
-    'import { writeFileAtomic, writeFilesAtomic, writeFolderAtomic } from "./checkpoint/atomic.js";',
-    'import { saveModelFolder, writeModelFiles } from "./checkpoint/model-folder.js";',
+    `import { writeFileAtomic, writeFilesAtomic, writeFolderAtomic } from ${source("atomic.js")};`,
+    `import { saveModelFolder, writeModelFiles } from ${source("model-folder.js")};`,
     'import { writeFileSync } from "node:fs";',
     "const [folder, version] = process.argv.slice(2);",
     'const filled = (value) => ["a", "b", "c"].map((name) => ({ name, dtype: "F32", shape: [40000], data: new Float32Array(40000).fill(value) }));',
