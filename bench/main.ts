@@ -15,7 +15,7 @@ const quickSteps = 14;
 const usage = `npm run bench -- squad [options]       training, side by side with the Hugging Face Trainer
 npm run bench -- profile [--steps N]   where the time of training goes, by operator
 npm run bench -- residuals [--steps N] memory and speed of the residual policies
-npm run bench -- serve [--model M]     the server under load (half an hour; --quick: a minute, without watching memory)
+npm run bench -- serve [--model M]     the server under load (a quarter of an hour; --quick: a minute, without watching memory)
 
   --quick        the first ${quickSteps} × 16 questions instead of all, without evaluation
   --steps N      the first N × 16 questions
