@@ -1,6 +1,6 @@
 /** `lectern train RECIPE [key=value …]`: trains as a recipe says, shows how it goes, and says what to do next. */
 import type { Command } from "commander";
-import { makeFolder } from "../files/make-folder.js";
+import { checkWritable } from "../files/make-folder.js";
 import type { TrainEvent } from "../train/events.js";
 import { type OpenRun, openRun } from "../train/open-run.js";
 import { loadRecipe } from "../train/recipe-load.js";
@@ -33,7 +33,7 @@ export function registerTrain(program: Command, open: OpenRun = openRun): void {
       const recipe = await loadRecipe(file, overrides);
       const output = new Output(options.json ?? false);
       await findStart(recipe); // an output folder in use, or one that cannot be written, is told before the data are read
-      await makeFolder(recipe.output_dir);
+      await checkWritable(recipe.output_dir);
       const run = await open(recipe);
       try {
         for (const line of run.describe()) output.note(line);

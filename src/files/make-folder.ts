@@ -1,7 +1,8 @@
 /** Folders for results. */
 import { constants } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
-import { writingError } from "./system-errors.js";
+import path from "node:path";
+import { systemCode, writingError } from "./system-errors.js";
 
 /**
  * Makes a folder, with those above it, unless it is there; before anything slow, so that nothing is computed that cannot be written.
@@ -13,5 +14,23 @@ export async function makeFolder(folder: string): Promise<void> {
     await access(folder, constants.W_OK);
   } catch (error) {
     throw writingError(error, folder);
+  }
+}
+
+/**
+ * Whether a folder could be made or written, without making it: what is told before anything slow, and leaves nothing behind.
+ * @throws LecternError FILE_NOT_WRITABLE
+ */
+export async function checkWritable(folder: string): Promise<void> {
+  let existing = path.resolve(folder);
+  for (;;) {
+    try {
+      // The dot at the end: of a file there is no such path.
+      return await access(`${existing}${path.sep}.`, constants.W_OK);
+    } catch (error) {
+      const parent = path.dirname(existing);
+      if (systemCode(error) !== "ENOENT" || parent === existing) throw writingError(error, folder);
+      existing = parent;
+    }
   }
 }
