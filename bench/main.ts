@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { LecternError } from "../src/errors.js";
 import type { PeerMode } from "./peer.js";
 import { profileTraining } from "./profile.js";
+import { benchQaInference } from "./qa-inference.js";
 import { compareResiduals } from "./residuals.js";
 import { benchServe } from "./serve.js";
 import { benchSquad, type SquadResult } from "./squad.js";
@@ -15,6 +16,7 @@ const quickSteps = 14;
 const usage = `npm run bench -- squad [options]       training, side by side with the Hugging Face Trainer
 npm run bench -- profile [--steps N]   where the time of training goes, by operator
 npm run bench -- residuals [--steps N] memory and speed of the residual policies
+npm run bench -- qa-inference [--model M]  answering, side by side with PyTorch and ONNX Runtime from Python; F1 of the trained reader M
 npm run bench -- serve [--model M]     the server under load (a quarter of an hour; --quick: a minute, without watching memory)
 
   --quick        the first ${quickSteps} × 16 questions instead of all, without evaluation
@@ -34,10 +36,10 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const name = positionals.join(" ");
-  if (!["squad", "profile", "residuals", "serve"].includes(name)) {
+  if (!["squad", "profile", "residuals", "qa-inference", "serve"].includes(name)) {
     throw new LecternError("USAGE", {
       message: "There is no such benchmark.",
-      expected: "squad, profile, residuals or serve",
+      expected: "squad, profile, residuals, qa-inference or serve",
       received: positionals.join(" "),
       next: usage,
     });
@@ -69,6 +71,7 @@ async function main(args: string[]): Promise<void> {
   };
   if (name === "profile") return print(await profileTraining(root, steps ?? 6));
   if (name === "serve") return print(await benchServe({ root, model: values.model, seconds: values.quick ? 10 : 30, minutes: values.quick ? 0 : 10 }));
+  if (name === "qa-inference") return print(await benchQaInference({ root, model: values.model, peer: !values["ours-only"] }));
   if (name === "residuals") return print(await compareResiduals(root, steps ?? 6));
   const result = await benchSquad({
     root,

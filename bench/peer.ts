@@ -47,12 +47,12 @@ export interface PeerFigures {
 }
 
 /** Finds the peer and its versions. Throws BENCH_PEER_MISSING when no Python is named, it lacks a package, or the program is not there. */
-export function findPeer(root: string): Peer {
+export function findPeer(root: string, { program = "squad_train.py", packages = ["torch", "transformers", "accelerate"] } = {}): Peer {
   const python = process.env.LECTERN_PEER_PYTHON;
   const next = "Set LECTERN_PEER_PYTHON as bench/README.md shows, or run with --ours-only.";
   if (!python)
     throw new LecternError("BENCH_PEER_MISSING", { message: "LECTERN_PEER_PYTHON does not name a Python to run the peer with.", next });
-  const script = resolve(peerFolder(root), "squad_train.py");
+  const script = resolve(peerFolder(root), program);
   if (!existsSync(script)) {
     throw new LecternError("BENCH_PEER_MISSING", {
       message: `There is no ${script}.`,
@@ -61,14 +61,15 @@ export function findPeer(root: string): Peer {
   }
   const question =
     "import json,platform;from importlib.metadata import version as v;" +
-    "print(json.dumps(dict(python=platform.python_version(),**{p:v(p) for p in ('torch','transformers','accelerate')})))";
+    "print(json.dumps(dict(python=platform.python_version(),**{p:v(p) for p in " +
+    `${JSON.stringify(packages)}})))`;
   try {
     const answer = execFileSync(python, ["-c", question], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
     return { python, script, versions: JSON.parse(answer) as Record<string, string> };
   } catch (error) {
     const received = (error as Error).message.trim().split("\n").at(-1);
     throw new LecternError("BENCH_PEER_MISSING", {
-      message: `${python} is not a Python with torch, transformers and accelerate.`,
+      message: `${python} is not a Python with ${packages.join(", ")}.`,
       received,
       next,
     });
