@@ -48,6 +48,11 @@ export interface InferenceExecutor {
   readonly inputs: readonly string[];
   /** Outputs are copies. Runs asked for at once follow each other in the order of the calls: they share the memory of inputs and outputs. */
   run(bindings: Bindings, inputs: Readonly<Record<string, HostArray>>, options?: RunOptions): Promise<Record<string, Float32Array>>;
+  /**
+   * For many runs: as many at once as `atOnce` says, each computed on one thread. Threads that share a run wait for each other at every
+   * operator; threads with runs of their own do not. Undefined where runs cannot go on at once.
+   */
+  many?(): Promise<{ readonly atOnce: number; readonly run: InferenceExecutor["run"] }>;
   /** Gives the program back, once the runs asked for before have ended. */
   release(): void;
 }

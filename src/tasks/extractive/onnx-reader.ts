@@ -8,14 +8,17 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import {
   allocateTensor,
+  type Bindings,
   type HostArray,
   type InferenceExecutor,
   type OnnxHeader,
+  type Program,
   readOnnxHeader,
+  type RunOptions,
   type Runtime,
   type Tensor,
 } from "../../engine/index.js";
-import { LecternError } from "../../errors.js";
+import { InternalError, LecternError } from "../../errors.js";
 import { containedFile, readContainedBytes } from "../../files/plain-file.js";
 
 /** A protobuf message ends at 2 GB. */
@@ -29,7 +32,7 @@ export interface OnnxReaderFile {
 }
 
 /** Which file is taken where none is named, the first that exists: full precision first, then the smaller ones. */
-const preferred = ["model_optimized", "model", "model_optimized_quantized", "model_quantized", "model_fp16"];
+const preferred = ["model", "model_optimized", "model_quantized", "model_optimized_quantized", "model_fp16"];
 const readable = ["input_ids", "attention_mask", "token_type_ids"];
 const results = ["start_logits", "end_logits"];
 
@@ -71,34 +74,68 @@ export async function openOnnxFile(folder: string, chosen?: string): Promise<Onn
 
 /** A program for the file, with the interface of the network's own: start_logits, end_logits and the loss of what is fed. */
 export async function createOnnxInference(runtime: Runtime, { file, bytes }: OnnxReaderFile): Promise<InferenceExecutor> {
-  const program = await runtime.load({ bytes, folder: path.dirname(path.resolve(file)) }, { name: path.basename(file) }).catch((error: unknown) => {
-    throw corrupt(file, (error as Error).message);
-  });
-  const outputs = program.outputs;
+  const load = (singleThreaded: boolean): Promise<Program> =>
+    runtime.load({ bytes, folder: path.dirname(path.resolve(file)) }, { name: path.basename(file), singleThreaded }).catch((error: unknown) => {
+      throw corrupt(file, (error as Error).message);
+    });
+  const program = await load(false);
+  let single: Promise<Program> | undefined;
+  let isReleased = false;
+  const running = new Set<Promise<unknown>>();
+  const runOn =
+    (chosen: Program): InferenceExecutor["run"] =>
+    (...given) => {
+      if (isReleased) return Promise.reject(new InternalError("inference was asked for after release()"));
+      const run = compute(runtime, chosen, ...given);
+      running.add(run);
+      return run.finally(() => running.delete(run));
+    };
   return {
     inputs: program.inputs,
-    run: async ({ batch, seq }, inputs, options) => {
-      const tensors: Tensor[] = [];
-      const tensor = (dtype: "int64" | "float32"): Tensor => {
-        tensors.push(allocateTensor(runtime, dtype, [batch, seq]));
-        return tensors.at(-1)!;
-      };
-      try {
-        const given = program.inputs.map((name) => {
-          const made = tensor("int64");
-          (made.data as BigInt64Array).set((inputs[name] as BigInt64Array | undefined) ?? new BigInt64Array(batch * seq));
-          return made;
-        });
-        const made = outputs.map(() => tensor("float32"));
-        await program.run(given, made, options);
-        const logits = Object.fromEntries(made.map(({ data }, index) => [outputs[index], data as Float32Array]));
-        return { start_logits: logits.start_logits, end_logits: logits.end_logits, loss: Float32Array.of(readerLoss(logits, inputs, batch, seq)) };
-      } finally {
-        for (const one of tensors) one.release();
-      }
+    run: runOn(program),
+    many: async () => {
+      if (runtime.threads === 1) return { atOnce: 1, run: runOn(program) };
+      single ??= load(true);
+      return { atOnce: runtime.threads, run: runOn(await single) };
     },
-    release: () => program.release(),
+    release: () => {
+      if (isReleased) return;
+      isReleased = true;
+      void Promise.allSettled(running).then(async () => {
+        program.release();
+        (await single?.catch(() => undefined))?.release();
+      });
+    },
   };
+}
+
+/** One run: inputs copied in, the two logits copied out by being given away. */
+async function compute(
+  runtime: Runtime,
+  program: Program,
+  { batch, seq }: Bindings,
+  inputs: Readonly<Record<string, HostArray>>,
+  options?: RunOptions,
+): Promise<Record<string, Float32Array>> {
+  options?.signal?.throwIfAborted();
+  const tensors: Tensor[] = [];
+  const tensor = (dtype: "int64" | "float32"): Tensor => {
+    tensors.push(allocateTensor(runtime, dtype, [batch, seq]));
+    return tensors.at(-1)!;
+  };
+  try {
+    const given = program.inputs.map((name) => {
+      const made = tensor("int64");
+      if (inputs[name] !== undefined) (made.data as BigInt64Array).set(inputs[name] as BigInt64Array);
+      return made;
+    });
+    const made = program.outputs.map(() => tensor("float32"));
+    await program.run(given, made, options);
+    const logits = Object.fromEntries(made.map(({ data }, index) => [program.outputs[index], data as Float32Array]));
+    return { start_logits: logits.start_logits, end_logits: logits.end_logits, loss: Float32Array.of(readerLoss(logits, inputs, batch, seq)) };
+  } finally {
+    for (const one of tensors) one.release();
+  }
 }
 
 /** The sum over the rows of both weighted cross-entropies, padding left out: the loss that the reader's network computes. */
