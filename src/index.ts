@@ -27,6 +27,7 @@ export { predict, type Predicted, type PredictOptions } from "./evaluate/predict
 export { evaluateSquad1, evaluateSquad2, type Predictions, type Squad1Metrics, type Squad2Metrics } from "./evaluate/squad.js";
 
 export { type Encoding, Tokenizer } from "./text/tokenizer.js";
+export { type ExportedFile, type ExportOptions, type ExportReport, exportReader } from "./export/export-reader.js";
 export { resolveModel } from "./checkpoint/hub.js";
 export { type ModelFolder, openModelFolder } from "./checkpoint/model-folder.js";
 
