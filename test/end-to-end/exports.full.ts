@@ -3,13 +3,13 @@
  * All give the logits that Lectern gives, and transformers.js's own pipeline answers with the same words.
  */
 import { execFileSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type * as TransformersLibrary from "@huggingface/transformers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nativeRuntime } from "../../src/engine/index.js";
 import { exportReader } from "../../src/export/export-reader.js";
@@ -136,7 +136,7 @@ describe("transformers.js in Chromium", () => {
       await page.waitForFunction("window.library !== undefined");
       const results = await page.evaluate(
         async ({ models, names, windows, origin }) => {
-          const { AutoModelForQuestionAnswering, env, Tensor } = (globalThis as unknown as { library: typeof import("@huggingface/transformers") }).library;
+          const { AutoModelForQuestionAnswering, env, Tensor } = (globalThis as unknown as { library: typeof TransformersLibrary }).library;
           Object.assign(env, { allowRemoteModels: false, allowLocalModels: true, localModelPath: `${origin}/models/`, useBrowserCache: false, useWasmCache: false });
           env.backends.onnx.wasm!.wasmPaths = `${origin}/ort/`;
           env.backends.onnx.wasm!.numThreads = 1;
