@@ -17,7 +17,7 @@ export function registerQuantize(program: Command): void {
     .addOption(new Option("--mode <mode>", "scales of activations from each input, or fixed by calibration").choices(["dynamic", "static"]).default("dynamic"))
     .option("--calibrate <files...>", "questions to calibrate on (--mode static)")
     .option("--calibration-samples <n>", "use only the first so many questions of --calibrate", wholeNumber(1), 100)
-    .option("--cut-off <share>", "share of the activations that calibration cuts off at either end; 0 keeps the whole range", share, 1e-4)
+    .option("--cut-off <share>", "share of the activations that calibration cuts off at either end; 0 keeps the whole range", share, 0)
     .addOption(new Option("--also <types...>", "write these beside it").choices(["fp32", "fp16"]))
     .action((options: QuantizeOptions) => {
       const types: ExportedType[] = [...new Set<ExportedType>([...(options.also ?? []), "int8"])];

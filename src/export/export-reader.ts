@@ -41,7 +41,7 @@ export interface ExportOptions {
   readonly calibrate?: readonly string[];
   /** Questions of them that are used. Default 100. */
   readonly calibrationSamples?: number;
-  /** Share of the activations that calibration cuts off at either end. Default 0.0001; 0 is min-max. */
+  /** Share of the activations that calibration cuts off at either end. Default 0, min-max: outliers carry meaning (docs/decisions/037). */
   readonly cutOff?: number;
   /** Data to prove the export on, with answers; a bundled sample without scores where left out. */
   readonly data?: readonly string[];
@@ -84,7 +84,7 @@ export interface ExportReport {
 
 /** Largest difference of a logit that is passed over, as a share of their range. */
 export const defaultTolerance: Readonly<Record<ExportedType, number>> = { fp32: 1e-4, fp16: 0.02, int8: 0.5 };
-const defaultCutOff = 1e-4;
+const defaultCutOff = 0;
 const defaultCalibrationSamples = 100;
 /** As transformers.js puts them behind the name of a model's file for its dtypes fp32, fp16 and q8. */
 const suffixes: Readonly<Record<ExportedType, string>> = { fp32: "", fp16: "_fp16", int8: "_quantized" };
