@@ -15,7 +15,7 @@ import { exampleResults } from "../evaluate/example-results.js";
 import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
-import { makeFolder } from "../files/make-folder.js";
+import { checkWritable } from "../files/make-folder.js";
 import { finiteNumber, wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
@@ -86,7 +86,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   for (const [name, revision] of [[options.model, options.revision], [options.baseline], [options.compare]]) {
     if (name !== undefined) await resolveModel(name, { revision });
   }
-  for (const folder of [options.out, options.report]) if (folder !== undefined) await makeFolder(folder);
+  for (const folder of [options.out, options.report]) if (folder !== undefined) await checkWritable(folder);
   const { examples, report } = await loadExamples(options.data, { limit: options.maxSamples });
   for (const line of dataWarnings(report)) output.note(line);
   const nullThreshold = options.version2WithNegative ? options.threshold : undefined;
