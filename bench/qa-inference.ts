@@ -20,7 +20,12 @@ import { jsonObjects, runMeasured } from "./process.js";
 const questions = 300;
 const passes = 2;
 /** The files that are timed, by what the result calls them. */
-const timed = { fp32: "model", fp32_optimized: "model_optimized", int8: "model_quantized", int8_optimized: "model_optimized_quantized" } as const;
+const timed = {
+  fp32: "model",
+  fp32_optimized: "model_optimized",
+  int8: "model_quantized",
+  int8_optimized: "model_optimized_quantized",
+} as const;
 type Timed = keyof typeof timed;
 const targets = { fp32_to_ort_fp32: 1, fp32_to_torch_fp32: 2.5, int8_to_ort_int8: 1.2 } as const;
 
@@ -33,7 +38,9 @@ export interface QaInferenceOptions {
 
 /** Windows a second of each file and of the peer, their ratios, and with a trained reader what becomes of its F1. */
 export async function benchQaInference({ root, model, peer: withPeer }: QaInferenceOptions): Promise<object> {
-  const peer = withPeer ? findPeer(root, { program: "qa_inference.py", packages: ["torch", "transformers", "onnx", "onnxruntime"] }) : undefined;
+  const peer = withPeer
+    ? findPeer(root, { program: "qa_inference.py", packages: ["torch", "transformers", "onnx", "onnxruntime"] })
+    : undefined;
   const data = join(dirname(peerFolder(root)), "data", "squad-v1.1-dev.json");
   const folder = await mkdtemp(join(tmpdir(), "lectern-qa-inference-"));
   try {

@@ -27,7 +27,11 @@ export function withProofOptions(command: Command): Command {
     .option("--optimized", "write each file a second time in ONNX Runtime's own operators (model_optimized.onnx)")
     .option("--data <files...>", "prove it on these questions, and say what EM and F1 become; without, on a bundled sample")
     .option("--max-samples <n>", "use only the first so many questions of --data", wholeNumber(1))
-    .option("--tolerance <x>", "largest difference of a logit, as a share of the range of logits (fp32 0.0001, fp16 0.02, int8 0.5)", positive)
+    .option(
+      "--tolerance <x>",
+      "largest difference of a logit, as a share of the range of logits (fp32 0.0001, fp16 0.02, int8 0.5)",
+      positive,
+    )
     .option("--max-f1-loss <x>", "points of F1 that may be lost on --data", positive, 1)
     .option("--external-data-from <bytes>", "write weights of so many bytes to a file of their own (2 GB less some)", wholeNumber(1))
     .option("--threads <n>", "CPU threads; one a core by default", wholeNumber(1))
@@ -35,7 +39,10 @@ export function withProofOptions(command: Command): Command {
 }
 
 /** Exports, and prints what came of it. */
-export async function runExport(options: ProofOptions, what: Pick<ExportOptions, "format" | "types"> & Partial<ExportOptions>): Promise<void> {
+export async function runExport(
+  options: ProofOptions,
+  what: Pick<ExportOptions, "format" | "types"> & Partial<ExportOptions>,
+): Promise<void> {
   const output = new Output(options.json ?? false);
   const report = await exportReader(options.model, options.to, {
     ...what,
@@ -59,16 +66,28 @@ function summary({ files }: ExportReport): string {
     (bytes / 1e6).toFixed(1),
     proof.largest_logit_difference.toExponential(1),
     `${(100 * proof.same_answers).toFixed(1)} %`,
-    ...(scored ? [`${proof.exact?.toFixed(2)} (${proof.original_exact?.toFixed(2)})`, `${proof.f1?.toFixed(2)} (${proof.original_f1?.toFixed(2)})`] : []),
+    ...(scored
+      ? [`${proof.exact?.toFixed(2)} (${proof.original_exact?.toFixed(2)})`, `${proof.f1?.toFixed(2)} (${proof.original_f1?.toFixed(2)})`]
+      : []),
     `${proof.windows_per_second.toFixed(1)} (${proof.original_windows_per_second.toFixed(1)})`,
   ]);
-  return columns(["file", "MB", "logits differ by", "same answers", ...(scored ? ["EM (original)", "F1 (original)"] : []), "windows/s (original)"], rows);
+  return columns(
+    ["file", "MB", "logits differ by", "same answers", ...(scored ? ["EM (original)", "F1 (original)"] : []), "windows/s (original)"],
+    rows,
+  );
 }
 
 /** Columns as wide as their widest cell. */
 function columns(head: string[], rows: string[][]): string {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
-  return [head, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()).join("\n");
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 function positive(text: string): number {

@@ -43,13 +43,28 @@ describe("an exported folder", () => {
       const { stdout } = await runVerb(registerEvaluate, "evaluate", "--model", join(folder, model), ...shared, ...words);
       return JSON.parse(stdout) as Record<string, number>;
     };
-    const [original, exported, quantised] = [await figures("tiny"), await figures("both"), await figures("both", "--onnx-file", "model_quantized.onnx")];
+    const [original, exported, quantised] = [
+      await figures("tiny"),
+      await figures("both"),
+      await figures("both", "--onnx-file", "model_quantized.onnx"),
+    ];
     expect([exported.exact, exported.f1]).toEqual([original.exact, original.f1]);
     expect(exported.eval_loss).toBeCloseTo(original.eval_loss, 4);
     expect(quantised.eval_loss).not.toBe(exported.eval_loss);
     await writeFile(join(folder, "text.txt"), "The tower was designed by Gustave Eiffel.");
     const ask = async (model: string) =>
-      (await runVerb(registerAsk, "ask", "--model", join(folder, model), "--context", join(folder, "text.txt"), "Who designed it?", "--json")).stdout;
+      (
+        await runVerb(
+          registerAsk,
+          "ask",
+          "--model",
+          join(folder, model),
+          "--context",
+          join(folder, "text.txt"),
+          "Who designed it?",
+          "--json",
+        )
+      ).stdout;
     const answerOf = async (model: string) => (JSON.parse(await ask(model)) as { answer: string }).answer;
     expect(await answerOf("both")).toBe(await answerOf("tiny"));
   });
@@ -63,8 +78,16 @@ describe("what is refused", () => {
     ["a tolerance that is exceeded", () => quantizing("no", "--tolerance", "0.00001"), /EXPORT_TOLERANCE/],
     ["static quantisation without data", () => quantizing("no", "--mode", "static"), /CALIBRATION_MISSING/],
     ["a share of one half", () => quantizing("no", "--cut-off", "0.5"), /below 0\.5/],
-    ["a model that is not there", () => runVerb(registerExport, "export", "--model", join(folder, "none"), "--to", join(folder, "no")), /FILE_MISSING/],
-    ["a folder that is no model", () => runVerb(registerExport, "export", "--model", folder, "--to", join(folder, "no")), /MODEL_FOLDER_INCOMPLETE/],
+    [
+      "a model that is not there",
+      () => runVerb(registerExport, "export", "--model", join(folder, "none"), "--to", join(folder, "no")),
+      /FILE_MISSING/,
+    ],
+    [
+      "a folder that is no model",
+      () => runVerb(registerExport, "export", "--model", folder, "--to", join(folder, "no")),
+      /MODEL_FOLDER_INCOMPLETE/,
+    ],
   ])("%s", async (_, run, message) => {
     const { exitCode, stdout, stderr } = await run();
     expect([exitCode, stdout]).toEqual([1, ""]);

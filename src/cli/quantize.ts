@@ -13,8 +13,14 @@ interface QuantizeOptions extends ProofOptions {
 }
 
 export function registerQuantize(program: Command): void {
-  const command = withProofOptions(program.command("quantize").description("write a trained reader with 8-bit weights, and prove that it answers as well"))
-    .addOption(new Option("--mode <mode>", "scales of activations from each input, or fixed by calibration").choices(["dynamic", "static"]).default("dynamic"))
+  const command = withProofOptions(
+    program.command("quantize").description("write a trained reader with 8-bit weights, and prove that it answers as well"),
+  )
+    .addOption(
+      new Option("--mode <mode>", "scales of activations from each input, or fixed by calibration")
+        .choices(["dynamic", "static"])
+        .default("dynamic"),
+    )
     .option("--calibrate <files...>", "questions to calibrate on (--mode static)")
     .option("--calibration-samples <n>", "use only the first so many questions of --calibrate", wholeNumber(1), 100)
     .option("--cut-off <share>", "share of the activations that calibration cuts off at either end; 0 keeps the whole range", share, 0)
@@ -25,9 +31,15 @@ export function registerQuantize(program: Command): void {
       return runExport(options, { format: "onnx", types, mode, calibrate, calibrationSamples, cutOff });
     });
   withExamples(command, [
-    { line: "lectern quantize --model runs/quickstart --to small --data starter/squad/dev.json", does: "onnx/model_quantized.onnx; EM and F1 before and after" },
+    {
+      line: "lectern quantize --model runs/quickstart --to small --data starter/squad/dev.json",
+      does: "onnx/model_quantized.onnx; EM and F1 before and after",
+    },
     { line: "lectern quantize --model runs/quickstart --to small --also fp32", does: "with onnx/model.onnx beside it" },
-    { line: "lectern quantize --model runs/quickstart --to small --mode static --calibrate starter/squad/train.json", does: "fixed scales" },
+    {
+      line: "lectern quantize --model runs/quickstart --to small --mode static --calibrate starter/squad/train.json",
+      does: "fixed scales",
+    },
   ]);
 }
 

@@ -85,8 +85,16 @@ async function overData(
   for (const feature of features) byLength.set(feature.length, [...(byLength.get(feature.length) ?? []), feature]);
   try {
     for (const group of byLength.values()) {
-      for (const indices of groupByLength(group.map(({ length }) => length), 8, 1024)) {
-        const { bindings, inputs } = collate(indices.map((index) => group[index]), encoder, { weight: 0, padTypeId: tokenizer.padTypeId });
+      for (const indices of groupByLength(
+        group.map(({ length }) => length),
+        8,
+        1024,
+      )) {
+        const { bindings, inputs } = collate(
+          indices.map((index) => group[index]),
+          encoder,
+          { weight: 0, padTypeId: tokenizer.padTypeId },
+        );
         const tensors: Tensor[] = [];
         const tensor = (value: Value): Tensor => {
           tensors.push(allocateTensor(runtime, value.dtype, evaluateShape(value.shape, bindings)));

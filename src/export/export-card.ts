@@ -15,7 +15,14 @@ export async function exportCard(original: string, name: string, report: ExportR
   const parts = /^---\r?\n([\s\S]*?)\r?\n---\r?\n?([\s\S]*)$/.exec(before);
   const matter = frontMatter(parts?.[1]);
   const onnx = report.format === "onnx";
-  const tags = [...new Set([...(Array.isArray(matter.tags) ? (matter.tags as unknown[]) : []), "lectern", "question-answering", ...(onnx ? ["onnx"] : [])])];
+  const tags = [
+    ...new Set([
+      ...(Array.isArray(matter.tags) ? (matter.tags as unknown[]) : []),
+      "lectern",
+      "question-answering",
+      ...(onnx ? ["onnx"] : []),
+    ]),
+  ];
   const kept = (parts?.[2] ?? before).split(`${heading}\n`)[0].trim();
   const fields = { ...matter, library_name: onnx ? "transformers.js" : "transformers", pipeline_tag: "question-answering", tags };
   return `---\n${stringify(fields, { lineWidth: 0 })}---\n\n${kept === "" ? `# ${name}` : kept}\n\n${section(report)}`;
@@ -33,7 +40,15 @@ function frontMatter(text: string | undefined): Record<string, unknown> {
 function section(report: ExportReport): string {
   const { files, data } = report;
   const scored = files.some(({ proof }) => proof.f1 !== undefined);
-  const head = ["file", "what", "MB", "largest logit difference", "same answers", ...(scored ? ["EM (original)", "F1 (original)"] : []), "speed"];
+  const head = [
+    "file",
+    "what",
+    "MB",
+    "largest logit difference",
+    "same answers",
+    ...(scored ? ["EM (original)", "F1 (original)"] : []),
+    "speed",
+  ];
   const rows = files.map((file) => row(file, scored));
   const table = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
   const [{ proof }] = files;

@@ -52,7 +52,8 @@ describe("a folder of ONNX files", () => {
     const card = await readFile(join(folder, "all/README.md"), "utf8");
     expect(card).toMatch(/^---\n[^]*library_name: transformers\.js[^]*- onnx[^]*---\n\n# all\n/);
     expect(card.match(/## Exported files/g)).toHaveLength(1);
-    for (const { file, bytes } of report.files) expect([card.includes(`\`${file}\``), (await stat(join(folder, "all", file))).size]).toEqual([true, bytes]);
+    for (const { file, bytes } of report.files)
+      expect([card.includes(`\`${file}\``), (await stat(join(folder, "all", file))).size]).toEqual([true, bytes]);
 
     const shape = ["batch_size", "sequence_length"];
     for (const [name, domains, arithmetic] of [
@@ -87,10 +88,14 @@ describe("a folder of ONNX files", () => {
     expect(exported.onnx?.file).toContain("model.onnx");
     const { features } = await proofData(original, (await sampleExamples()).slice(0, 9), true);
     const [expected, actual] = await Promise.all(
-      [original, exported].map(async (reader) => inferSpans(reader, await createReaderInference(runtime, reader), features, { batchSize: 4, padTo: 128 })),
+      [original, exported].map(async (reader) =>
+        inferSpans(reader, await createReaderInference(runtime, reader), features, { batchSize: 4, padTo: 128 }),
+      ),
     );
     expect(actual.loss).toBeCloseTo(expected.loss, 5);
-    actual.logits.forEach(({ start }, index) => start.forEach((value, token) => expect(value).toBeCloseTo(expected.logits[index].start[token], 4)));
+    actual.logits.forEach(({ start }, index) =>
+      start.forEach((value, token) => expect(value).toBeCloseTo(expected.logits[index].start[token], 4)),
+    );
   });
 
   test("with data says what becomes of EM and F1", async () => {
@@ -123,7 +128,10 @@ describe("a folder of ONNX files", () => {
 
   test("keeps what the original's card says, and its own section once", async () => {
     await cp(join(folder, "tiny"), join(folder, "carded"), { recursive: true });
-    await writeFile(join(folder, "carded/README.md"), "---\nlicense: mit\ntags: [mine]\n---\n\n# Carded\n\nText.\n\n## Exported files\n\nold\n");
+    await writeFile(
+      join(folder, "carded/README.md"),
+      "---\nlicense: mit\ntags: [mine]\n---\n\n# Carded\n\nText.\n\n## Exported files\n\nold\n",
+    );
     await run("card", {}, "carded");
     const card = await readFile(join(folder, "card/README.md"), "utf8");
     expect(card).toMatch(/license: mit\n[^]*- mine\n[^]*# Carded\n\nText\.\n\n## Exported files/);

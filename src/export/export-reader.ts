@@ -104,7 +104,10 @@ export async function exportReader(model: string, to: string, options: ExportOpt
   const folder = await resolveModel(model, { revision: options.revision });
   const reader = await openReader(runtime, folder, { seed: 0, maskPadding: true });
   refuseUnfit(model, reader);
-  const { examples } = options.data === undefined ? { examples: await sampleExamples() } : await loadExamples([...options.data], { limit: options.maxSamples });
+  const { examples } =
+    options.data === undefined
+      ? { examples: await sampleExamples() }
+      : await loadExamples([...options.data], { limit: options.maxSamples });
   const data = await proofData(reader, examples, options.data !== undefined);
   const calibration = await calibrationExamples(options);
   onNote(`running the original on ${examples.length} questions`);
@@ -118,12 +121,17 @@ export async function exportReader(model: string, to: string, options: ExportOpt
     original_bytes: await weightBytes(folder),
     data: options.data ?? ["bundled sample"],
     runtime: runtime.name,
-    ...(calibration !== undefined && { calibration: { data: options.calibrate!, questions: calibration.length, cut_off: options.cutOff ?? defaultCutOff } }),
+    ...(calibration !== undefined && {
+      calibration: { data: options.calibrate!, questions: calibration.length, cut_off: options.cutOff ?? defaultCutOff },
+    }),
     files,
   };
   await writeFolderAtomic(to, async (temporary) => {
     for (const type of options.types) {
-      const written = options.format === "onnx" ? await writeOnnxFiles(temporary, type, source, options) : [await writeSafetensors(temporary, type, source)];
+      const written =
+        options.format === "onnx"
+          ? await writeOnnxFiles(temporary, type, source, options)
+          : [await writeSafetensors(temporary, type, source)];
       for (const { files: names, bytes, label } of written) {
         const tolerance = options.tolerance ?? defaultTolerance[type];
         const onnxFile = options.format === "onnx" ? path.basename(names[0]) : undefined;
@@ -169,7 +177,11 @@ async function writeOnnxFiles(folder: string, type: ExportedType, source: Source
     const label = `${path.basename(path.resolve(model))}, ${arithmetic}, ${fused ? "operators of ONNX Runtime" : "standard operators"}`;
     const metadata = { label, task: "question-answering", model_type: String(reader.config.model_type), arithmetic, producer: "lectern" };
     const graph = fused ? fuseForInference(plain) : plain;
-    const { files, bytes } = await writeOnnxFile(path.join(folder, file), graph, { fused, metadata, externalDataFrom: options.externalDataFrom });
+    const { files, bytes } = await writeOnnxFile(path.join(folder, file), graph, {
+      fused,
+      metadata,
+      externalDataFrom: options.externalDataFrom,
+    });
     written.push({ files: files.map((name) => `onnx/${name}`), bytes, label });
   }
   const external = Object.fromEntries(
@@ -185,18 +197,24 @@ async function typedGraph(type: ExportedType, { reader, runtime, calibration }: 
   if (type === "fp32") return graph;
   if (type === "fp16") return inFloat16(graph);
   const { features } = calibration === undefined ? { features: [] } : await proofData(reader, calibration, false);
-  const ranges = calibration === undefined ? undefined : await calibrate(runtime, graph, reader, features, { cutOff: options.cutOff ?? defaultCutOff });
-  return quantiseGraph(graph, { embeddings: true, ranges, keep: (weight) => weight.startsWith("qa_outputs.") });
+  const ranges =
+    calibration === undefined ? undefined : await calibrate(runtime, graph, reader, features, { cutOff: options.cutOff ?? defaultCutOff });
+  return quantiseGraph(graph, { ranges, keep: (weight) => weight.startsWith("qa_outputs.") });
 }
 
 /** config.json; transformers.js learns from it which files have external data. */
 async function writeConfig(folder: string, { config }: Reader, external: Record<string, boolean>): Promise<void> {
   const { _name_or_path: _origin, dtype: _dtype, torch_dtype: _torchDtype, ...kept } = config;
   const file = path.join(folder, "config.json");
-  const before = existsSync(file) ? (JSON.parse(await readFile(file, "utf8")) as { "transformers.js_config"?: { use_external_data_format?: object } }) : {};
+  const before = existsSync(file)
+    ? (JSON.parse(await readFile(file, "utf8")) as { "transformers.js_config"?: { use_external_data_format?: object } })
+    : {};
   const all = { ...before["transformers.js_config"]?.use_external_data_format, ...external };
   const javascript = Object.keys(all).length === 0 ? {} : { "transformers.js_config": { use_external_data_format: all } };
-  await writeFile(file, configText({ ...kept, architectures: [modelDefinition(config).questionAnswering], torch_dtype: "float32", ...javascript }));
+  await writeFile(
+    file,
+    configText({ ...kept, architectures: [modelDefinition(config).questionAnswering], torch_dtype: "float32", ...javascript }),
+  );
 }
 
 async function writeSafetensors(folder: string, type: ExportedType, { reader, model }: Source): Promise<Written> {
@@ -214,7 +232,11 @@ async function writeSafetensors(folder: string, type: ExportedType, { reader, mo
   });
   const weights = names.filter((name) => name.endsWith(".safetensors"));
   const sizes = await Promise.all(weights.map(async (name) => (await stat(path.join(folder, name))).size));
-  return { files: weights, bytes: sizes.reduce((sum, size) => sum + size, 0), label: `${path.basename(path.resolve(model))}, ${type}, safetensors` };
+  return {
+    files: weights,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    label: `${path.basename(path.resolve(model))}, ${type}, safetensors`,
+  };
 }
 
 async function calibrationExamples({ types, mode, calibrate: files, calibrationSamples }: ExportOptions): Promise<QaExample[] | undefined> {
@@ -244,7 +266,8 @@ function refuseUnfit(model: string, { onnx, loaded }: Reader): void {
   throw new LecternError("EXPORT_SOURCE", {
     message: `${model} cannot be exported.`,
     expected: "the folder of a trained reader, with its weights in safetensors form",
-    received: onnx === undefined ? `a model without ${loaded.missing.slice(0, 2).join(", ")}` : `an export itself (${path.basename(onnx.file)})`,
+    received:
+      onnx === undefined ? `a model without ${loaded.missing.slice(0, 2).join(", ")}` : `an export itself (${path.basename(onnx.file)})`,
     next: onnx === undefined ? "Train it first: its head would be random numbers." : "Export the model that it was made of.",
   });
 }

@@ -22,7 +22,10 @@ export function inFloat16(graph: Graph): Graph {
   }
   return new Graph(
     graph.inputs,
-    expanded.outputs.map(({ name, value }) => ({ name, value: value.dtype === "float32" ? cast(half.get(value)!, "float32") : half.get(value)! })),
+    expanded.outputs.map(({ name, value }) => ({
+      name,
+      value: value.dtype === "float32" ? cast(half.get(value)!, "float32") : half.get(value)!,
+    })),
   );
 }
 

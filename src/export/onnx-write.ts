@@ -6,7 +6,6 @@ import { open, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { constantOf, type ExternalData, type Graph, writeOnnx } from "../engine/index.js";
 
-
 /** Above this the weights lie beside the file: the limit of a protobuf message, less room for the graph. */
 export const defaultExternalDataFrom = 2 ** 31 - 2 ** 26;
 /** Offsets are multiples of this, so that the data can be mapped into memory. */

@@ -125,7 +125,10 @@ export function prove(name: string, original: Behaviour, exported: Behaviour, { 
 }
 
 /** NaN anywhere is an infinite difference. */
-function compareLogits(original: readonly SpanLogits[], exported: readonly SpanLogits[]): { difference: number; low: number; high: number } {
+function compareLogits(
+  original: readonly SpanLogits[],
+  exported: readonly SpanLogits[],
+): { difference: number; low: number; high: number } {
   let [difference, low, high] = [0, Infinity, -Infinity];
   original.forEach((window, index) => {
     for (const side of ["start", "end"] as const) {

@@ -3,9 +3,22 @@
  * (w ≈ s·q, s = max|w|/127), activations uint8 with a scale of the batch's own range (dynamic) or a calibrated one (static). Word embeddings
  * are kept as int8 with a scale for each row, and scaled after they are looked up.
  */
-import { constantOf, constantView } from "../engine/ops/constant.js";
-import { Embedding, embedding } from "../engine/ops/embedding.js";
-import { cast, dynamicallyQuantised, type Graph, mul, quantised, type Quantised, quantisedLinear, rewriteGraph, scalar, type Value } from "../engine/index.js";
+import { Embedding } from "../engine/ops/embedding.js";
+import {
+  cast,
+  constantOf,
+  constantView,
+  dynamicallyQuantised,
+  embedding,
+  type Graph,
+  mul,
+  quantised,
+  type Quantised,
+  quantisedLinear,
+  rewriteGraph,
+  scalar,
+  type Value,
+} from "../engine/index.js";
 import { Linear } from "../engine/ops/matmul.js";
 
 /** The range of a layer's inputs, fixed by calibration. */
@@ -17,14 +30,14 @@ export interface ActivationRange {
 export interface QuantiseOptions {
   /** Fixed ranges by the layer's weight; a layer without one is quantised dynamically. */
   readonly ranges?: ReadonlyMap<string, ActivationRange>;
-  /** Whether tables of embeddings become int8, too. */
-  readonly embeddings: boolean;
   /** Layers that stay in float32, by their weight's name. */
   readonly keep?: (weight: string) => boolean;
-  /** Largest integer of a weight: 127, or 63 where products of pairs must not overflow 16 bits. */
-  readonly largest?: number;
 }
 
+/** Smaller tables, of positions and types, stay in float32: they are no size. */
+const largeTable = 1000;
+
+/** The graph with its linear layers, and its large tables of embeddings, in 8 bits. */
 export function quantiseGraph(graph: Graph, options: QuantiseOptions): Graph {
   return rewriteGraph(graph, (node) => {
     if (node.op === (Linear as unknown)) {
@@ -32,17 +45,17 @@ export function quantiseGraph(graph: Graph, options: QuantiseOptions): Graph {
       const constant = constantOf(weight);
       if (constant === undefined || options.keep?.(constant.label ?? "")) return undefined;
       const [outputs, inputs] = constant.shape;
-      const { integers, scales } = quantiseColumns(constant.data as Float32Array, outputs, inputs, options.largest ?? 127);
+      const { integers, scales } = quantiseColumns(constant.data as Float32Array, outputs, inputs);
       const label = constant.label ?? "";
       const range = options.ranges?.get(label);
       const activations = range === undefined ? dynamicallyQuantised(x) : fixed(x, range);
       const w = constantView("int8", [inputs, outputs], integers, `${label}_quantized`);
       return [quantisedLinear(activations, w, constantView("float32", [outputs], scales, `${label}_scale`), bias)];
     }
-    if (node.op === (Embedding as unknown) && options.embeddings) {
+    if (node.op === (Embedding as unknown)) {
       const [table, ids] = node.inputs;
       const constant = constantOf(table);
-      if (constant === undefined || constant.shape[0] < 1000) return undefined;
+      if (constant === undefined || constant.shape[0] < largeTable) return undefined;
       const [rows, width] = constant.shape;
       const { integers, scales } = quantiseRows(constant.data as Float32Array, rows, width);
       const t = constantView("int8", [rows, width], integers, `${constant.label}_quantized`);
@@ -60,11 +73,11 @@ function fixed(x: Value, { low, high }: ActivationRange): Quantised {
 }
 
 /** [outputs, inputs] → int8 [inputs, outputs], the layout of MatMul, with a scale for each output. */
-function quantiseColumns(weights: Float32Array, outputs: number, inputs: number, most: number): { integers: Int8Array; scales: Float32Array } {
+function quantiseColumns(weights: Float32Array, outputs: number, inputs: number): { integers: Int8Array; scales: Float32Array } {
   const integers = new Int8Array(weights.length);
   const scales = new Float32Array(outputs);
   for (let row = 0; row < outputs; row++) {
-    const scale = (scales[row] = scaleOf(weights.subarray(row * inputs, (row + 1) * inputs), most));
+    const scale = (scales[row] = scaleOf(weights.subarray(row * inputs, (row + 1) * inputs)));
     for (let column = 0; column < inputs; column++) integers[column * outputs + row] = Math.round(weights[row * inputs + column] / scale);
   }
   return { integers, scales };
@@ -74,14 +87,14 @@ function quantiseRows(table: Float32Array, rows: number, width: number): { integ
   const integers = new Int8Array(table.length);
   const scales = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
-    const scale = (scales[row] = scaleOf(table.subarray(row * width, (row + 1) * width), 127));
+    const scale = (scales[row] = scaleOf(table.subarray(row * width, (row + 1) * width)));
     for (let at = row * width; at < (row + 1) * width; at++) integers[at] = Math.round(table[at] / scale);
   }
   return { integers, scales };
 }
 
-function scaleOf(values: Float32Array, most: number): number {
+function scaleOf(values: Float32Array): number {
   let largest = 0;
   for (const value of values) largest = Math.max(largest, Math.abs(value));
-  return Math.fround(largest / most) || 1;
+  return Math.fround(largest / 127) || 1;
 }

@@ -40,9 +40,15 @@ beforeAll(async () => {
   windows = {};
   for (const model of models) {
     const source = path.join(folder, "sources", model);
-    if (model === "minilm") await saveReader(source, await openReader(runtime, path.join(starter, "minilm-l6"), { seed: 42, maskPadding: true }));
+    if (model === "minilm")
+      await saveReader(source, await openReader(runtime, path.join(starter, "minilm-l6"), { seed: 42, maskPadding: true }));
     else await writeTinyReader(source, { type: model });
-    await exportReader(source, path.join(folder, "models", model), { format: "onnx", types: ["fp32", "fp16", "int8"], runtime, optimized: true });
+    await exportReader(source, path.join(folder, "models", model), {
+      format: "onnx",
+      types: ["fp32", "fp16", "int8"],
+      runtime,
+      optimized: true,
+    });
     expected[model] = {};
     for (const [dtype, onnxFile] of Object.entries(dtypes)) {
       const reader = await openReader(runtime, path.join(folder, "models", model), { seed: 0, maskPadding: true, onnxFile });
@@ -58,7 +64,11 @@ afterAll(() => rm(folder, { recursive: true }));
 function expectLogits(model: string, dtype: keyof typeof dtypes, actual: number[][][]): void {
   const wanted = expected[model][dtype];
   const scale = Math.max(...wanted.flat(2).map(Math.abs), 1);
-  const difference = Math.max(...wanted.flatMap((window, at) => window.flatMap((side, which) => side.map((value, token) => Math.abs(value - actual[at][which][token])))));
+  const difference = Math.max(
+    ...wanted.flatMap((window, at) =>
+      window.flatMap((side, which) => side.map((value, token) => Math.abs(value - actual[at][which][token]))),
+    ),
+  );
   expect(difference / scale, `${model} ${dtype}`).toBeLessThan(tolerance[dtype]);
 }
 
@@ -67,7 +77,9 @@ const context = "The tower was designed by Gustave Eiffel, whose company built i
 describe("transformers.js in Node", () => {
   test("gives the same logits, and its pipeline runs", async () => {
     const script = path.join(folder, "run.mts");
-    const entry = createRequire(import.meta.url).resolve("@huggingface/transformers").replace(/transformers\.node\.cjs$/, "transformers.node.mjs");
+    const entry = createRequire(import.meta.url)
+      .resolve("@huggingface/transformers")
+      .replace(/transformers\.node\.cjs$/, "transformers.node.mjs");
     await writeFile(
       script,
       `import { AutoModelForQuestionAnswering, env, pipeline, Tensor } from ${JSON.stringify(entry)};
@@ -112,14 +124,27 @@ describe("transformers.js in Chromium", () => {
       ort: path.join(path.dirname(require.resolve("onnxruntime-web")), "..", "dist"),
       models: path.join(folder, "models"),
     };
-    const types: Record<string, string> = { ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+    const types: Record<string, string> = {
+      ".mjs": "text/javascript",
+      ".js": "text/javascript",
+      ".wasm": "application/wasm",
+      ".json": "application/json",
+    };
     server = createServer((request, response) => {
       const [, area, ...rest] = decodeURIComponent(new URL(request.url!, "http://x").pathname).split("/");
       const file = roots[area] === undefined ? undefined : path.join(roots[area], ...rest);
-      if (area === "") return void response.setHeader("content-type", "text/html").end(`<!doctype html><title>test</title><script type="module">window.library = await import("/transformers/transformers.min.js")</script>`);
+      if (area === "")
+        return void response
+          .setHeader("content-type", "text/html")
+          .end(
+            `<!doctype html><title>test</title><script type="module">window.library = await import("/transformers/transformers.min.js")</script>`,
+          );
       const failed = (): void => void response.writeHead(404).end();
       if (file === undefined) return failed();
-      readFile(file).then((bytes) => response.setHeader("content-type", types[path.extname(file)] ?? "application/octet-stream").end(bytes), failed);
+      readFile(file).then(
+        (bytes) => response.setHeader("content-type", types[path.extname(file)] ?? "application/octet-stream").end(bytes),
+        failed,
+      );
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -137,7 +162,13 @@ describe("transformers.js in Chromium", () => {
       const results = await page.evaluate(
         async ({ models, names, windows, origin }) => {
           const { AutoModelForQuestionAnswering, env, Tensor } = (globalThis as unknown as { library: typeof TransformersLibrary }).library;
-          Object.assign(env, { allowRemoteModels: false, allowLocalModels: true, localModelPath: `${origin}/models/`, useBrowserCache: false, useWasmCache: false });
+          Object.assign(env, {
+            allowRemoteModels: false,
+            allowLocalModels: true,
+            localModelPath: `${origin}/models/`,
+            useBrowserCache: false,
+            useWasmCache: false,
+          });
           env.backends.onnx.wasm!.wasmPaths = `${origin}/ort/`;
           env.backends.onnx.wasm!.numThreads = 1;
           const all: Record<string, Record<string, number[][][]>> = {};
@@ -170,9 +201,11 @@ describe("transformers.js in Chromium", () => {
 });
 
 describe("Python", () => {
-  test.skipIf(python === undefined)("onnxruntime gives the same logits, and onnx's checker accepts each file (needs LECTERN_PEER_PYTHON with onnx and onnxruntime)", async () => {
-    await writeFile(path.join(folder, "windows.json"), JSON.stringify(windows));
-    const program = `
+  test.skipIf(python === undefined)(
+    "onnxruntime gives the same logits, and onnx's checker accepts each file (needs LECTERN_PEER_PYTHON with onnx and onnxruntime)",
+    async () => {
+      await writeFile(path.join(folder, "windows.json"), JSON.stringify(windows));
+      const program = `
 import json, sys, numpy, onnx, onnxruntime
 folder = sys.argv[1]
 results = {}
@@ -190,10 +223,11 @@ for model, windows in json.load(open(folder + "/windows.json")).items():
             results[model][dtype].append([o[0].tolist() for o in out])
 print(json.dumps(results))
 `;
-    const results = JSON.parse(execFileSync(python!, ["-c", program, folder], { encoding: "utf8", maxBuffer: 1 << 28 })) as Record<
-      string,
-      Record<keyof typeof dtypes, number[][][]>
-    >;
-    for (const model of models) for (const dtype of ["fp32", "fp16", "q8"] as const) expectLogits(model, dtype, results[model][dtype]);
-  });
+      const results = JSON.parse(execFileSync(python!, ["-c", program, folder], { encoding: "utf8", maxBuffer: 1 << 28 })) as Record<
+        string,
+        Record<keyof typeof dtypes, number[][][]>
+      >;
+      for (const model of models) for (const dtype of ["fp32", "fp16", "q8"] as const) expectLogits(model, dtype, results[model][dtype]);
+    },
+  );
 });

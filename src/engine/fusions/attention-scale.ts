@@ -25,7 +25,10 @@ export function foldAttentionScale(graph: Graph): Graph {
     const scaled = parameters.map((value) => scaledConstant(value, scale));
     if (scaled.some((value) => value === undefined)) return undefined;
     const query = reshape(Linear.apply([x, ...(scaled as Value[])])[0], heads.shape);
-    return Attention.apply([transpose(query, transposed.node.attributes.permutation as number[]), ...rest], { ...node.attributes, scale: 1 } as never);
+    return Attention.apply([transpose(query, transposed.node.attributes.permutation as number[]), ...rest], {
+      ...node.attributes,
+      scale: 1,
+    } as never);
   });
 }
 
@@ -43,5 +46,10 @@ function readOnceUpToLayer(value: Value, uses: ReadonlyMap<Value, number>): bool
 function scaledConstant(value: Value, scale: number): Value | undefined {
   const constant = constantOf(value);
   if (!(constant?.data instanceof Float32Array)) return undefined;
-  return constantView("float32", constant.shape, constant.data.map((element) => element * scale), constant.label);
+  return constantView(
+    "float32",
+    constant.shape,
+    constant.data.map((element) => element * scale),
+    constant.label,
+  );
 }

@@ -27,7 +27,8 @@ function tinyGraph(type: string): Graph {
 const ids = int64([2, 5], [5, 6, 7, 8, 9, 10, 11, 12, 1, 1]);
 const mask = int64([2, 5], [1, 1, 1, 1, 1, 1, 1, 1, 0, 0]);
 const types = int64([2, 5], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-const inputsOf = (graph: Graph): Numbers[] => graph.inputs.map(({ name }) => ({ input_ids: ids, attention_mask: mask, token_type_ids: types })[name!]!);
+const inputsOf = (graph: Graph): Numbers[] =>
+  graph.inputs.map(({ name }) => ({ input_ids: ids, attention_mask: mask, token_type_ids: types })[name!]!);
 const real = [0, 1, 2, 3, 4, 5, 6, 7];
 const opsOf = (graph: Graph) => graph.nodes.map(({ op }) => op.name);
 

@@ -28,7 +28,8 @@ const MultiHeadAttention = defineOp<Heads>({
     for (const [what, tensor] of Object.entries({ query, key, value })) requireRank(tensor, 3, what);
     requireType(mask, ["int32"], "the mask");
     const [, , width] = query.shape;
-    if (typeof width !== "number" || width % heads !== 0) throw new ShapeError(`the width should be a multiple of ${heads} heads, got ${width}`);
+    if (typeof width !== "number" || width % heads !== 0)
+      throw new ShapeError(`the width should be a multiple of ${heads} heads, got ${width}`);
     requireSame(mask.shape[1], key.shape[1], "the length of mask and key");
     return [query];
   },
@@ -70,7 +71,8 @@ function paddingMask(bias: Value): Value | undefined {
 
 /** x [batch, seq, width] behind transpose(reshape(x, [batch, seq, heads, head])). */
 function joined(value: Value): Value | undefined {
-  const reshaped = value.node?.op.name === "Transpose" && sameShape(value.node.attributes.permutation as Shape, apart) ? value.node.inputs[0] : undefined;
+  const reshaped =
+    value.node?.op.name === "Transpose" && sameShape(value.node.attributes.permutation as Shape, apart) ? value.node.inputs[0] : undefined;
   if (reshaped?.node?.op.name !== "Reshape") return undefined;
   const [batch, seq, heads, head] = reshaped.shape;
   return typeof heads === "number" && typeof head === "number" ? reshape(reshaped.node.inputs[0], [batch, seq, heads * head]) : undefined;
@@ -88,7 +90,12 @@ export function fuseMultiHeadAttention(graph: Graph): Graph {
     const [, ...probabilities] = original.inputs[0].node!.inputs[0].node!.outputs;
     const [query, key, value] = inner!.inputs.slice(0, 3).map(joined);
     const mask = paddingMask(inner!.inputs[3]);
-    const fits = query !== undefined && key !== undefined && value !== undefined && mask !== undefined && sameShape(query.shape, node.outputs[0].shape);
+    const fits =
+      query !== undefined &&
+      key !== undefined &&
+      value !== undefined &&
+      mask !== undefined &&
+      sameShape(query.shape, node.outputs[0].shape);
     if (!fits || probabilities.some((output) => uses.has(output))) return undefined;
     const attributes = { heads: inner!.inputs[0].shape[1] as number, scale: inner!.attributes.scale as number };
     return MultiHeadAttention.apply([query, key, value, cast(mask, "int32")], attributes);

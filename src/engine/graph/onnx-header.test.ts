@@ -75,11 +75,30 @@ test("damaged anywhere it ends, in time and memory, and so does loading it", asy
 });
 
 test("graphs within graphs are followed to a depth and no further", () => {
-  let inner = new BinaryWriter().uint32((2 << 3) | 2).string("innermost").finish();
+  let inner = new BinaryWriter()
+    .uint32((2 << 3) | 2)
+    .string("innermost")
+    .finish();
   for (let depth = 0; depth < 10_000; depth++) {
-    const attribute = new BinaryWriter().uint32((6 << 3) | 2).bytes(inner).finish();
-    const node = new BinaryWriter().uint32((5 << 3) | 2).bytes(attribute).finish();
-    inner = new BinaryWriter().uint32((1 << 3) | 2).bytes(node).finish();
+    const attribute = new BinaryWriter()
+      .uint32((6 << 3) | 2)
+      .bytes(inner)
+      .finish();
+    const node = new BinaryWriter()
+      .uint32((5 << 3) | 2)
+      .bytes(attribute)
+      .finish();
+    inner = new BinaryWriter()
+      .uint32((1 << 3) | 2)
+      .bytes(node)
+      .finish();
   }
-  expect(() => readOnnxHeader(new BinaryWriter().uint32((7 << 3) | 2).bytes(inner).finish())).toThrow("16 deep");
+  expect(() =>
+    readOnnxHeader(
+      new BinaryWriter()
+        .uint32((7 << 3) | 2)
+        .bytes(inner)
+        .finish(),
+    ),
+  ).toThrow("16 deep");
 });

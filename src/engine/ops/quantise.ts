@@ -59,7 +59,8 @@ export const QuantisedLinear = defineOp({
     requireType(x, ["uint8"], "x");
     requireType(weight, ["int8"], "the weight");
     requireSame(x.shape[x.rank - 1], weight.shape[0], "the input's last dimension and the weight's first");
-    for (const vector of [weightScale, bias]) if (vector !== undefined) requireSame(vector.shape[0], weight.shape[1], "a vector and the weight's last dimension");
+    for (const vector of [weightScale, bias])
+      if (vector !== undefined) requireSame(vector.shape[0], weight.shape[1], "a vector and the weight's last dimension");
     return [{ dtype: "float32", shape: [...x.shape.slice(0, -1), weight.shape[1]] }];
   },
   differentiable: false,
@@ -75,7 +76,11 @@ export const QuantisedLinear = defineOp({
   sample: (random) => {
     const bytes = (dtype: "uint8" | "int8", shape: number[], from: number) => {
       const { data } = random.integers(shape, 255);
-      return tensorOf(dtype, shape, data.map((value) => value + from));
+      return tensorOf(
+        dtype,
+        shape,
+        data.map((value) => value + from),
+      );
     };
     const rest = (width: number) => [tensorOf("float32", [], [0.02]), random.uniform([width], 0.01, 0.02), tensorOf("uint8", [], [120])];
     return [

@@ -67,7 +67,8 @@ export async function openOnnxFile(folder: string, chosen?: string): Promise<Onn
   const place = path.relative(folder, file);
   const bytes = readContainedBytes(folder, place, kind);
   const header = headerOf(file, bytes);
-  for (const location of header.externalFiles) containedFile(folder, path.join(path.dirname(place), location), "the weights of the ONNX file");
+  for (const location of header.externalFiles)
+    containedFile(folder, path.join(path.dirname(place), location), "the weights of the ONNX file");
   requireReader(file, header);
   return { file, bytes, header };
 }
@@ -75,9 +76,11 @@ export async function openOnnxFile(folder: string, chosen?: string): Promise<Onn
 /** A program for the file, with the interface of the network's own: start_logits, end_logits and the loss of what is fed. */
 export async function createOnnxInference(runtime: Runtime, { file, bytes }: OnnxReaderFile): Promise<InferenceExecutor> {
   const load = (singleThreaded: boolean): Promise<Program> =>
-    runtime.load({ bytes, folder: path.dirname(path.resolve(file)) }, { name: path.basename(file), singleThreaded }).catch((error: unknown) => {
-      throw corrupt(file, (error as Error).message);
-    });
+    runtime
+      .load({ bytes, folder: path.dirname(path.resolve(file)) }, { name: path.basename(file), singleThreaded })
+      .catch((error: unknown) => {
+        throw corrupt(file, (error as Error).message);
+      });
   const program = await load(false);
   let single: Promise<Program> | undefined;
   let isReleased = false;
@@ -132,7 +135,11 @@ async function compute(
     const made = program.outputs.map(() => tensor("float32"));
     await program.run(given, made, options);
     const logits = Object.fromEntries(made.map(({ data }, index) => [program.outputs[index], data as Float32Array]));
-    return { start_logits: logits.start_logits, end_logits: logits.end_logits, loss: Float32Array.of(readerLoss(logits, inputs, batch, seq)) };
+    return {
+      start_logits: logits.start_logits,
+      end_logits: logits.end_logits,
+      loss: Float32Array.of(readerLoss(logits, inputs, batch, seq)),
+    };
   } finally {
     for (const one of tensors) one.release();
   }
@@ -183,7 +190,8 @@ function requireReader(file: string, { inputs, outputs }: OnnxHeader): void {
     outputs.length === results.length &&
     outputs.every(({ name, dtype }) => results.includes(name) && dtype === "float32");
   if (fits) return;
-  const list = (values: typeof inputs): string => values.map(({ name, dtype }) => `${name} (${dtype ?? "another type"})`).join(", ") || "none";
+  const list = (values: typeof inputs): string =>
+    values.map(({ name, dtype }) => `${name} (${dtype ?? "another type"})`).join(", ") || "none";
   throw new LecternError("ONNX_NOT_A_READER", {
     message: `${file} is not an extractive reader.`,
     expected: `int64 inputs among ${readable.join(", ")}, and float32 outputs ${results.join(" and ")}`,
