@@ -30,7 +30,8 @@ test("activations take the most memory where all are kept, the least where a blo
   expect(recompute.bytes).toBeLessThan(0.95 * keep.bytes);
   expect(checkpoint.bytes).toBeLessThan(0.6 * recompute.bytes);
   expect(weights / 4).toBeGreaterThan(22e6); // parameters of MiniLM-L6
-  expect([gradients, optimizer]).toEqual([weights, 2 * weights]);
+  expect(gradients).toBe(weights);
+  expect(optimizer / weights).toBeCloseTo(2, 4); // AdamW's two averages; weights are padded to whole lines of the cache
 });
 
 /** Steps of training in a process of its own, and its resident memory after them, in bytes. */
