@@ -47,6 +47,7 @@ describe("lectern serve", () => {
     const { url, process: child, ended } = await start("--model", "named=tiny", "--log-content");
     expect((await post(url, { ...one, model: "named" })).status).toBe(200);
     const children = (await readFile(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").catch(() => "")).trim().split(/\s+/).filter(Boolean);
+    await fetch(`${url}/healthz`); // a reply is logged when it has been sent: before the next one is
     child.kill("SIGKILL");
     expect((await ended).stdout).toContain("Babbage designed");
     await until(() => children.every((pid) => !isAlive(Number(pid))));
