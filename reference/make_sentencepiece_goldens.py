@@ -8,6 +8,7 @@ transformers 5 builds DeBERTa's tokenizer without the model's own rules; Deberta
 has them.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -45,12 +46,13 @@ def train(folder):
     (folder / "text").write_text("\n".join(contexts))
     code = lambda text: " ".join(f"{ord(c):X}" for c in text)  # noqa: E731
     (folder / "rules.tsv").write_text("".join(f"{code(a)}\t{code(b)}\n" for a, b in RULES.items()))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(folder / "text"), model_prefix=str(folder / "spm"), model_type="unigram", vocab_size=600, num_threads=1,
-        normalization_rule_tsv=str(folder / "rules.tsv"), pad_id=0, bos_id=1, eos_id=2, unk_id=3,
-        pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]", user_defined_symbols=["<mark>"],
-        character_coverage=0.999, minloglevel=2,
-    )  # fmt: skip
+    with contextlib.chdir(folder):  # the model keeps the names of its files as they are given here
+        sentencepiece.SentencePieceTrainer.train(
+            input="text", model_prefix="spm", model_type="unigram", vocab_size=600, num_threads=1,
+            normalization_rule_tsv="rules.tsv", pad_id=0, bos_id=1, eos_id=2, unk_id=3,
+            pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]", user_defined_symbols=["<mark>"],
+            character_coverage=0.999, minloglevel=2,
+        )  # fmt: skip
     return folder / "spm.model"
 
 
