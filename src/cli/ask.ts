@@ -5,7 +5,7 @@ import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import type { AnswerOptions } from "../tasks/extractive/answer-options.js";
 import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
-import { wholeNumber, withExamples } from "./help.js";
+import { threadCount, wholeNumber, withExamples } from "./help.js";
 import { highlightAnswer, printable } from "./highlight.js";
 import { Output, resultColors } from "./output.js";
 
@@ -39,7 +39,7 @@ export function registerAsk(program: Command): void {
     .option("--max-question-len <n>", "tokens of a question that are read (default: 64)", wholeNumber(1))
     .option("--max-seq-len <n>", "most tokens of a window (default: what the model takes, at most 384)", wholeNumber(1))
     .option("--doc-stride <n>", "tokens that two windows share (default: half a window, at most 128)", wholeNumber(0))
-    .option("--threads <n>", "CPU threads; one a core by default", wholeNumber(1))
+    .option("--threads <n>", "CPU threads; one a core by default", threadCount)
     .option("--json", "print {score, start, end, answer}: of several answers, and of several questions, a list")
     .action(async (questions: string[], options: AskOptions) => ask(questions, options));
   withExamples(command, [

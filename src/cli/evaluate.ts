@@ -16,7 +16,7 @@ import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
 import { checkWritable } from "../files/make-folder.js";
-import { finiteNumber, wholeNumber, withExamples } from "./help.js";
+import { finiteNumber, threadCount, wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
 interface EvaluateOptions {
@@ -62,7 +62,7 @@ export function registerEvaluate(program: Command): void {
     .option("--version-2-with-negative", "the data has unanswerable questions (SQuAD 2.0): the answer may be empty")
     .option("--threshold <x>", "null odds above which the answer is empty (SQuAD 2.0)", finiteNumber, 0)
     .option("--seed <n>", "initialises the head of a model that has none", wholeNumber(0), 42)
-    .option("--threads <n>", "CPU threads; one a core by default", wholeNumber(1, 1024))
+    .option("--threads <n>", "CPU threads; one a core by default", threadCount)
     .option("--json", "print the figures as JSON")
     .action(async (options: EvaluateOptions) => evaluate(options));
   withExamples(command, [

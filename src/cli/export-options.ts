@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { nativeRuntime } from "../engine/index.js";
 import { type ExportOptions, exportReader, type ExportReport } from "../export/export-reader.js";
-import { wholeNumber } from "./help.js";
+import { threadCount, wholeNumber } from "./help.js";
 import { Output } from "./output.js";
 
 export interface ProofOptions {
@@ -34,7 +34,7 @@ export function withProofOptions(command: Command): Command {
     )
     .option("--max-f1-loss <x>", "points of F1 that may be lost on --data", positive, 1)
     .option("--external-data-from <bytes>", "write weights of so many bytes to a file of their own (2 GB less some)", wholeNumber(1))
-    .option("--threads <n>", "CPU threads; one a core by default", wholeNumber(1))
+    .option("--threads <n>", "CPU threads; one a core by default", threadCount)
     .option("--json", "print the report as JSON");
 }
 

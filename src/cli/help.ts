@@ -20,6 +20,9 @@ export function wholeNumber(least: number, most = 1e9): (text: string) => number
   };
 }
 
+/** Parser of --threads: more are a mistake, and would be started. */
+export const threadCount = wholeNumber(1, 1024);
+
 /** Parser of an option that takes any number. */
 export function finiteNumber(text: string): number {
   const value = Number(text);

@@ -5,7 +5,7 @@ import { dataWarnings } from "../data/report-lines.js";
 import { nativeRuntime } from "../engine/index.js";
 import { predict } from "../evaluate/predict.js";
 import { predictionFileNames } from "../evaluate/prediction-files.js";
-import { finiteNumber, wholeNumber, withExamples } from "./help.js";
+import { finiteNumber, threadCount, wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
 interface PredictVerbOptions {
@@ -49,7 +49,7 @@ export function registerPredict(program: Command): void {
     .option("--version-2-with-negative", "there may be questions without answer (SQuAD 2.0): the prediction may be empty")
     .option("--threshold <x>", "null odds above which the prediction is empty (SQuAD 2.0)", finiteNumber, 0)
     .option("--seed <n>", "initialises the head of a model that has none", wholeNumber(0), 42)
-    .option("--threads <n>", "CPU threads; one a core by default", wholeNumber(1))
+    .option("--threads <n>", "CPU threads; one a core by default", threadCount)
     .option("--restart", "forget predictions that the folder holds, of whatever they are")
     .option("--json", "print how many questions were answered as JSON")
     .action(async (options: PredictVerbOptions) => runPredict(options));

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { LecternError } from "../errors.js";
 import { createApiKey } from "../serve/api-keys.js";
 import { type LogLevel, logLevels, serverDefaults } from "../serve/options.js";
-import { collect, wholeNumber, withExamples } from "./help.js";
+import { collect, threadCount, wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
 interface ServeOptions {
@@ -41,7 +41,7 @@ export function registerServe(program: Command): void {
     .option("--host <host>", "0.0.0.0 to be reached from other machines: then use API keys", serverDefaults.host)
     .option("--api-keys <file>", "take only requests with one of these keys")
     .option("--create-api-key <name>", "add a key to the file of --api-keys, print it once, and end")
-    .option("--threads <n>", "threads that compute, a model; one a core by default", wholeNumber(1))
+    .option("--threads <n>", "threads that compute, a model; one a core by default", threadCount)
     .option("--max-memory <size>", "most memory of all models together, e.g. 2GB: what was used longest ago makes room", bytes)
     .option("--batch-tokens <n>", "tokens that run together", wholeNumber(1), serverDefaults.batchTokens)
     .option("--max-queue <n>", "requests of a model that may wait; further ones are answered 429", wholeNumber(1), serverDefaults.maxQueue)
