@@ -2,7 +2,7 @@
  * SentencePiece's model file (Kudo & Richardson 2018): a protobuf message, of which only what a tokenizer is made of is read here. Field
  * numbers are those of sentencepiece_model.proto (github.com/google/sentencepiece, src/).
  */
-import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { eachField } from "../files/protobuf-fields.js";
 import { checkCharsmap } from "./charsmap.js";
 
 export interface SentencePiece {
@@ -33,14 +33,14 @@ export function parseSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
   let algorithm: SentencePieceModel["algorithm"] = "unigram";
   let unknownId = 0;
   let charsmap: Uint8Array = new Uint8Array();
-  readFields(bytes, {
+  eachField(bytes, {
     1: (reader) => pieces.push(parsePiece(reader.bytes())),
     2: (trainer) =>
-      readFields(trainer.bytes(), {
+      eachField(trainer.bytes(), {
         3: (reader) => (algorithm = named(algorithms, reader.int32(), "algorithm")),
         40: (reader) => (unknownId = reader.int32()),
       }),
-    3: (normaliser) => readFields(normaliser.bytes(), { 2: (reader) => (charsmap = reader.bytes()) }),
+    3: (normaliser) => eachField(normaliser.bytes(), { 2: (reader) => (charsmap = reader.bytes()) }),
   });
   if (pieces.length === 0) throw new Error("no pieces");
   if (charsmap.length > 0) checkCharsmap(charsmap);
@@ -51,7 +51,7 @@ function parsePiece(bytes: Uint8Array): SentencePiece {
   let text = "";
   let score = 0;
   let kind: SentencePiece["kind"] = "normal";
-  readFields(bytes, {
+  eachField(bytes, {
     1: (reader) => (text = reader.string()),
     2: (reader) => (score = reader.float()),
     3: (reader) => (kind = named(kinds, reader.int32(), "kind of piece")),
@@ -65,15 +65,4 @@ function named<T extends string>(names: readonly T[], value: number, what: strin
   const name = names[value - 1];
   if (name === undefined) throw new Error(`${what} ${value}`);
   return name;
-}
-
-/** Walks over a message: fields with a reader are read, others skipped. */
-function readFields(bytes: Uint8Array, readers: Readonly<Record<number, (reader: BinaryReader) => unknown>>): void {
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    const read = readers[field];
-    if (read === undefined) reader.skip(wireType, field);
-    else read(reader);
-  }
 }

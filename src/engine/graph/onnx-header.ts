@@ -3,7 +3,7 @@
  * external data (field numbers: onnx.proto3). Every length is checked against the file's own, and subgraphs are followed to a fixed depth,
  * so that a truncated or hostile file ends in an error.
  */
-import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { eachField } from "../../files/protobuf-fields.js";
 import { onnxDataTypes } from "../ops/select.js";
 import type { DataType } from "./value.js";
 
@@ -62,18 +62,6 @@ export function readOnnxHeader(model: Uint8Array): OnnxHeader {
   });
   if (outputs.length === 0) throw new Error("its graph has no outputs");
   return { inputs: inputs.filter(({ name }) => !weights.has(name)), outputs, opsets, metadata, externalFiles: [...externalFiles] };
-}
-
-/** Calls the handler of each field of a message; fields without one are stepped over. A handler reads its field whole. */
-function eachField(message: Uint8Array, handlers: Readonly<Record<number, (reader: BinaryReader) => unknown>>): void {
-  const reader = new BinaryReader(message);
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    const handler = handlers[field];
-    if (handler === undefined) reader.skip(wireType, field);
-    else handler(reader);
-  }
-  if (reader.pos > reader.len) throw new RangeError("premature EOF");
 }
 
 function stringEntry(message: Uint8Array): [string, string] {
