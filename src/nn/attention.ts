@@ -1,6 +1,6 @@
 /** Multi-head attention (Vaswani et al. 2017) and the bias that hides padding. */
 import type { BlockScope } from "../engine/block/block.js";
-import { attention, cast, type Dimension, mul, reshape, sub, transpose, type Value } from "../engine/index.js";
+import { attention, type Dimension, paddingScores, reshape, transpose, type Value } from "../engine/index.js";
 import { dense } from "./layers.js";
 
 export interface AttentionOptions {
@@ -9,13 +9,10 @@ export interface AttentionOptions {
   readonly dropout: number;
 }
 
-/** Large enough that the softmax of a hidden position is exactly 0, small enough that sums stay finite. */
-const hidden = -1e9;
-
-/** 1 for real tokens, 0 for padding, int64 [batch, seq] → an additive bias [batch, 1, 1, seq]. */
+/** 1 for real tokens, 0 for padding, [batch, seq] of any type → an additive bias [batch, 1, 1, seq]. */
 export function paddingBias(attentionMask: Value): Value {
   const [batch, seq] = attentionMask.shape;
-  return reshape(mul(sub(1, cast(attentionMask, "float32")), hidden), [batch, 1, 1, seq]);
+  return reshape(paddingScores(attentionMask), [batch, 1, 1, seq]);
 }
 
 /**

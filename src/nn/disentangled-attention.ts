@@ -19,13 +19,12 @@ import {
   multiplyDimensions,
   reshape,
   slice,
-  sub,
   subtractDimensions,
   transpose,
   transposed,
   type Value,
 } from "../engine/index.js";
-import { headWidth } from "./attention.js";
+import { headWidth, paddingBias } from "./attention.js";
 import { type DistanceTable, distanceRow } from "./distance-buckets.js";
 import { dense, norm } from "./layers.js";
 import { type Declarations, denseParameters, embeddingParameters, normParameters } from "./parameters.js";
@@ -51,9 +50,6 @@ export interface DisentangledAttentionOptions {
   readonly terms: number;
   readonly relative: RelativePositions | undefined;
 }
-
-/** Large enough that the softmax of a hidden position is exactly 0, small enough that sums stay finite. */
-const hidden = -1e9;
 
 /** The layers under `name`, those of a table of distances where it has its own among them. */
 export function disentangledAttentionParameters(
@@ -97,7 +93,7 @@ export function disentangledSelfAttention(
   const scale = 1 / Math.sqrt(head * terms);
   const split = (projected: Value) => transpose(reshape(projected, [batch, seq, heads, head]), [0, 2, 1, 3]); // [batch, heads, seq, head]
   const queryIsReal = reshape(real, [batch, 1, seq, 1]);
-  const keyBias = reshape(mul(sub(1, real), hidden), [batch, 1, 1, seq]);
+  const keyBias = paddingBias(real);
   const [query, key, value] = ["query", "key", "value"].map((part) => split(dense(scope, `${name}.${part}`, x)));
   const seen = mul(query, queryIsReal);
   const scores = relative === undefined ? keyBias : add(distanceScores(scope, name, seen, key, scale, relative), keyBias);

@@ -6,10 +6,10 @@ import { sameShape, type Shape } from "../graph/dimension.js";
 import type { Graph } from "../graph/graph.js";
 import { rewriteGraph } from "../graph/rewrite.js";
 import type { Value } from "../graph/value.js";
-import { mul, sub } from "../ops/arithmetic.js";
 import { attention, Attention } from "../ops/attention.js";
 import { constantOf } from "../ops/constant.js";
 import { defineOp, requireRank, requireSame, requireType, ShapeError } from "../ops/define-op.js";
+import { paddingScore, paddingScores } from "../ops/masks.js";
 import { tensorOf } from "../ops/sample.js";
 import { cast } from "../ops/select.js";
 import { reshape, transpose } from "../ops/shape.js";
@@ -17,8 +17,6 @@ import { countUses } from "./uses.js";
 
 type Heads = { readonly heads: number; readonly scale: number };
 
-/** Added to the score of a hidden key: its softmax is exactly 0. */
-const hidden = -1e9;
 const apart = [0, 2, 1, 3];
 
 /** query, key, value [batch, seq, width] and a mask int32 [batch, seq], 1 for keys that are seen → [batch, seq, width] */
@@ -36,7 +34,7 @@ const MultiHeadAttention = defineOp<Heads>({
   expand: ([query, key, value, mask], { heads, scale }) => {
     const width = query.shape[2] as number;
     const split = (x: Value) => transpose(reshape(x, [x.shape[0], x.shape[1], heads, width / heads]), apart);
-    const bias = reshape(mul(sub(1, cast(mask, "float32")), hidden), [mask.shape[0], 1, 1, mask.shape[1]]);
+    const bias = reshape(paddingScores(mask), [mask.shape[0], 1, 1, mask.shape[1]]);
     const context = attention(split(query), split(key), split(value), { scale, bias });
     return [reshape(transpose(context, apart), query.shape)];
   },
@@ -44,7 +42,7 @@ const MultiHeadAttention = defineOp<Heads>({
   lowerFused: (emit, [query, key, value, mask], { attributes: { heads, scale } }) => [
     emit.node("MultiHeadAttention", [query, key, value, "", mask], {
       domain: "com.microsoft",
-      attributes: { num_heads: heads, scale: { float: scale }, mask_filter_value: { float: hidden } },
+      attributes: { num_heads: heads, scale: { float: scale }, mask_filter_value: { float: paddingScore } },
     }),
   ],
   sample: (random) => [

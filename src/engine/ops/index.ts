@@ -11,7 +11,7 @@ export { defineOp, ShapeError } from "./define-op.js";
 export { abs, cos, erf, exp, log, neg, reciprocal, relu, sigmoid, sin, sqrt, square, tanh } from "./elementwise.js";
 export { gather, scatterAdd, zeros } from "./gather.js";
 export { gatherAlong, scatterAddAlong } from "./gather-along.js";
-export { causalMask, lengthMask, lowestFloat32, maskBias, windowMask } from "./masks.js";
+export { causalMask, lengthMask, lowestFloat32, maskBias, paddingScores, windowMask } from "./masks.js";
 export { flattenRows, linear, matmul } from "./matmul.js";
 export { layerNorm, rmsNorm } from "./normalisation.js";
 export { dynamicallyQuantised, type Quantised, quantised, quantisedLinear } from "./quantise.js";

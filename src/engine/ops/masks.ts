@@ -4,10 +4,10 @@
  */
 import type { Dimension } from "../graph/dimension.js";
 import type { Value } from "../graph/value.js";
-import { add, sub } from "./arithmetic.js";
+import { add, mul, sub } from "./arithmetic.js";
 import { and, greaterOrEqual, less, lessOrEqual } from "./comparison.js";
 import { iota, type Operand } from "./constant.js";
-import { where } from "./select.js";
+import { cast, where } from "./select.js";
 import { reshape } from "./shape.js";
 
 /** The lowest float32: a score with it added is 0 after the softmax, and a row of nothing else becomes uniform and not NaN. */
@@ -32,6 +32,14 @@ export function lengthMask(lengths: Value, size: Dimension): Value {
 /** 0 where the mask holds, the lowest float32 where not. */
 export function maskBias(mask: Value): Value {
   return where(mask, 0, lowestFloat32);
+}
+
+/** Added to the score of a padded position: large enough that its softmax is exactly 0, small enough that sums stay finite. */
+export const paddingScore = -1e9;
+
+/** 1 for real tokens and 0 for padding, of any type → 0 and `paddingScore`, float32 of the same shape. */
+export function paddingScores(real: Value): Value {
+  return mul(sub(1, cast(real, "float32")), paddingScore);
 }
 
 function queryPositions(queries: Dimension, offset: Operand): Value {

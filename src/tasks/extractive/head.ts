@@ -3,7 +3,7 @@
  * cross-entropies of both over the positions of the window (Devlin et al. 2019, section 4.2).
  */
 import type { Block, Network } from "../../engine/block/block.js";
-import { add, cast, equal, iota, logSoftmax, mul, neg, reshape, slice, sub, sum, symbol, type Value } from "../../engine/index.js";
+import { add, cast, equal, iota, logSoftmax, mul, neg, paddingScores, reshape, slice, sum, symbol, type Value } from "../../engine/index.js";
 import type { Encoder } from "../../models/define-model.js";
 import { dense } from "../../nn/layers.js";
 import { checkpointNames, denseParameters } from "../../nn/parameters.js";
@@ -16,9 +16,6 @@ export interface HeadOptions {
 const [batch, seq] = [symbol("batch"), symbol("seq")];
 const positions = { dtype: "int64", shape: [batch] } as const;
 const weights = { dtype: "float32", shape: [batch] } as const;
-
-/** As the padding bias of attention: the softmax of a hidden position is exactly 0. */
-const hidden = -1e9;
 
 function head(width: number, dropout: number, deviation: number, { maskPadding }: HeadOptions): Block {
   return {
@@ -37,7 +34,7 @@ function head(width: number, dropout: number, deviation: number, { maskPadding }
       const { x, attention_mask, start_positions, end_positions, start_weights, end_weights } = scope.inputs;
       const logits = dense(scope, "output", scope.dropout(x, dropout)); // [batch, seq, 2]
       const [start, end] = [0, 1].map((index) => reshape(slice(logits, 2, index, 1), [batch, seq]));
-      const bias = mul(sub(1, cast(attention_mask, "float32")), hidden); // [batch, seq]
+      const bias = paddingScores(attention_mask); // [batch, seq]
       const seen = (value: Value) => (maskPadding ? add(value, bias) : value);
       const start_losses = crossEntropies(seen(start), start_positions);
       const end_losses = crossEntropies(seen(end), end_positions);
