@@ -6,7 +6,7 @@ import { paddingBias } from "../nn/attention.js";
 import { type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-layer.js";
 import { type ActivationName, activations, embedding, norm } from "../nn/layers.js";
 import { checkpointNames, embeddingParameters, normParameters } from "../nn/parameters.js";
-import { layerCount, size } from "./config-fields.js";
+import { layerCount, padTokenId, size } from "./config-fields.js";
 import { defineModel, type DropoutOverrides, type Encoder } from "./define-model.js";
 
 export const activationName = z.enum(Object.keys(activations) as [ActivationName, ...ActivationName[]]);
@@ -25,12 +25,7 @@ export const bertConfig = z.object({
   type_vocab_size: size.default(2),
   layer_norm_eps: z.number().positive().default(1e-12),
   initializer_range: z.number().positive().default(0.02),
-  pad_token_id: z
-    .number()
-    .int()
-    .nonnegative()
-    .nullish()
-    .transform((id) => id ?? 0),
+  pad_token_id: padTokenId(0),
   position_embedding_type: z.literal("absolute").nullish(),
 });
 export type BertConfig = z.infer<typeof bertConfig>;

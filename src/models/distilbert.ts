@@ -6,7 +6,7 @@ import { paddingBias } from "../nn/attention.js";
 import { embedding, norm } from "../nn/layers.js";
 import { checkpointNames, embeddingParameters, normParameters } from "../nn/parameters.js";
 import { activationName, bertEmbeddingNames, encoderCalls } from "./bert.js";
-import { layerCount, size } from "./config-fields.js";
+import { layerCount, padTokenId, size } from "./config-fields.js";
 import { defineModel } from "./define-model.js";
 
 const distilbertConfig = z.object({
@@ -21,12 +21,7 @@ const distilbertConfig = z.object({
   qa_dropout: z.number().min(0).max(1).default(0.1),
   max_position_embeddings: size.default(512),
   initializer_range: z.number().positive().default(0.02),
-  pad_token_id: z
-    .number()
-    .int()
-    .nonnegative()
-    .nullish()
-    .transform((id) => id ?? 0),
+  pad_token_id: padTokenId(0),
 });
 type DistilbertConfig = z.infer<typeof distilbertConfig>;
 

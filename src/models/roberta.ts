@@ -1,9 +1,9 @@
 /** RoBERTa (Liu et al. 2019): BERT whose positions count real tokens from the padding id on; reference: transformers' modeling_roberta. */
-import { z } from "zod";
 import type { BlockScope } from "../engine/block/block.js";
 import { add, cast, cumulativeSum, equal, mul, not, type Value } from "../engine/index.js";
 import { embedding } from "../nn/layers.js";
 import { type BertConfig, bertConfig, bertEncoder, headsDivideWidth } from "./bert.js";
+import { padTokenId } from "./config-fields.js";
 import { defineModel } from "./define-model.js";
 
 /** Real tokens are numbered from padding + 1 on, wherever the padding stands; padding itself sits at `padding`: [batch, seq, width]. */
@@ -16,16 +16,7 @@ function positions(scope: BlockScope, padding: number): Value {
 export const roberta = defineModel<BertConfig>({
   type: "roberta",
   questionAnswering: "RobertaForQuestionAnswering",
-  config: bertConfig
-    .extend({
-      pad_token_id: z
-        .number()
-        .int()
-        .nonnegative()
-        .nullish()
-        .transform((id) => id ?? 1),
-    })
-    .refine(...headsDivideWidth),
+  config: bertConfig.extend({ pad_token_id: padTokenId(1) }).refine(...headsDivideWidth),
   build: (config, overrides) => ({
     ...bertEncoder("roberta", config, overrides, (scope) => positions(scope, config.pad_token_id)),
     maxLength: config.max_position_embeddings - config.pad_token_id - 1,
