@@ -16,53 +16,26 @@ import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
 import { checkWritable } from "../files/make-folder.js";
-import { finiteNumber, threadCount, wholeNumber, withExamples } from "./help.js";
+import { withExamples } from "./help.js";
 import { Output } from "./output.js";
+import { nullThresholdOf, type ReadingOptions, withReadingOptions } from "./reading-options.js";
 
-interface EvaluateOptions {
-  model: string;
-  data: string[];
-  revision?: string;
-  onnxFile?: string;
+interface EvaluateOptions extends ReadingOptions {
   out?: string;
   report?: string;
   baseline?: string;
   compare?: string;
-  maxLength: number;
-  stride: number;
-  batchSize: number;
-  maxSamples?: number;
-  nBest: number;
-  maxAnswerLength: number;
-  version2WithNegative?: boolean;
-  threshold: number;
-  seed: number;
-  threads?: number;
   json?: boolean;
 }
 
 export function registerEvaluate(program: Command): void {
-  const command = program
-    .command("evaluate")
-    .description("measure a reader on a data set: loss, exact match, F1, speed")
-    .requiredOption("--model <model>", "folder of a model, or its name on the Hugging Face Hub")
-    .requiredOption("--data <files...>", "SQuAD JSON, JSON lines or parquet; several are read in sequence")
-    .option("--revision <revision>", "branch, tag or commit of a Hub model")
-    .option("--onnx-file <name>", "run this ONNX file of an exported folder (model_quantized)")
+  const command = withReadingOptions(
+    program.command("evaluate").description("measure a reader on a data set: loss, exact match, F1, speed"),
+  )
     .option("--out <folder>", "write predictions.json, null_odds.json, nbest_predictions.json and eval_results.json there")
     .option("--report <folder>", "write a report there: one HTML page, the same as CSV and parquet, and TensorBoard events")
     .option("--baseline <model>", "for the report: the model as it was before training, measured on the same questions")
     .option("--compare <model>", "for the report: a second model, set beside the first")
-    .option("--max-length <n>", "most tokens of a window", wholeNumber(8), 384)
-    .option("--stride <n>", "tokens that two windows share", wholeNumber(0), 128)
-    .option("--batch-size <n>", "most windows at once", wholeNumber(1), 16)
-    .option("--max-samples <n>", "use only the first so many questions", wholeNumber(1))
-    .option("--n-best <n>", "start and end candidates considered for an answer", wholeNumber(1), 20)
-    .option("--max-answer-length <n>", "most tokens of an answer", wholeNumber(1), 30)
-    .option("--version-2-with-negative", "the data has unanswerable questions (SQuAD 2.0): the answer may be empty")
-    .option("--threshold <x>", "null odds above which the answer is empty (SQuAD 2.0)", finiteNumber, 0)
-    .option("--seed <n>", "initialises the head of a model that has none", wholeNumber(0), 42)
-    .option("--threads <n>", "CPU threads; one a core by default", threadCount)
     .option("--json", "print the figures as JSON")
     .action(async (options: EvaluateOptions) => evaluate(options));
   withExamples(command, [
@@ -89,7 +62,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   for (const folder of [options.out, options.report]) if (folder !== undefined) await checkWritable(folder);
   const { examples, report } = await loadExamples(options.data, { limit: options.maxSamples });
   for (const line of dataWarnings(report)) output.note(line);
-  const nullThreshold = options.version2WithNegative ? options.threshold : undefined;
+  const nullThreshold = nullThresholdOf(options);
   checkAnswers(examples, { nullThreshold });
   const evaluated = async (model: string, revision?: string): Promise<ModelEvaluation> => {
     if (model !== options.model) output.note(`evaluating ${model}`);
