@@ -22,7 +22,7 @@ export interface ProfileResult {
   readonly samples_per_second: number;
   /** Share of the kernels' time, by operator; products of linear layers (matrices) and of attention (stacks of them) apart. */
   readonly shares: Record<string, number>;
-  /** Wall time that no kernel accounts for: JavaScript, dropout masks, calls. */
+  /** Time that no kernel accounts for, as a share: JavaScript, dropout masks, calls, a thread that waits for the step's end. */
   readonly outside_kernels: number;
   /** Milliseconds that an optimizer step takes beside its passes, the median of several. */
   readonly clear_ms: number;
@@ -45,8 +45,9 @@ export async function profileTraining(root: string, steps: number): Promise<Prof
     const started = performance.now();
     for (let step = 0; step < steps; step++) {
       sample.reader.store.clearGradients();
-      for (const batch of sample.microBatches(step)) {
-        await executor.run(batch, ["loss"]);
+      const batches = sample.microBatches(step);
+      await executor.runAll(batches, ["loss"]);
+      for (const batch of batches) {
         samples += batch.bindings.batch;
         rows += batch.bindings.batch * batch.bindings.seq;
       }
@@ -61,6 +62,7 @@ export async function profileTraining(root: string, steps: number): Promise<Prof
       }
     }
     executor.release();
+    // Of micro-batches computed at once, each has a thread for itself: their times add up to as many threads' time.
     const inKernels = [...times.values()].reduce((total, time) => total + time, 0);
     // Forward, gradient of the input, gradient of the weight: three products of 2·rows·(parameters) operations each.
     const parameters = [...sample.reader.store.parameters.values()]
@@ -70,9 +72,9 @@ export async function profileTraining(root: string, steps: number): Promise<Prof
       samples,
       samples_per_second: samples / seconds,
       shares: Object.fromEntries([...times].sort(([, a], [, b]) => b - a).map(([name, time]) => [name, time / inKernels])),
-      outside_kernels: 1 - inKernels / seconds,
+      outside_kernels: 1 - inKernels / (sample.lanes * seconds),
       ...(await timeUpdate(sample)),
-      linear_gflops: (6 * rows * parameters) / (times.get("linear layers")! * 1e9),
+      linear_gflops: (6 * rows * parameters * sample.lanes) / (times.get("linear layers")! * 1e9),
       machine_gflops: machine,
     };
   } finally {

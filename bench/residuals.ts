@@ -15,9 +15,10 @@ export async function compareResiduals(root: string, steps: number): Promise<Res
     const executor = await sample.executor(policy);
     for (let step = -2; step < steps; step++) {
       const started = performance.now();
-      for (const batch of sample.microBatches(Math.max(step, 0))) {
-        await executor.run(batch, ["loss"]);
-        bytes[policy] = Math.max(bytes[policy], executor.arenaBytes(batch.bindings));
+      const batches = sample.microBatches(Math.max(step, 0));
+      await executor.runAll(batches, ["loss"]);
+      for (const batch of batches) {
+        bytes[policy] = Math.max(bytes[policy], sample.lanes * executor.arenaBytes(batch.bindings));
         if (step >= 0 && round === 0 && policy === "keep") samples += batch.bindings.batch;
       }
       if (step >= 0) seconds[policy] += (performance.now() - started) / 1000;

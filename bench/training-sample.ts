@@ -13,6 +13,7 @@ import {
 import { makeFeatures, type Feature } from "../src/tasks/extractive/features.js";
 import { openReader, type Reader } from "../src/tasks/extractive/reader.js";
 import { shuffledBatches } from "../src/train/batches.js";
+import { lanesFor } from "../src/train/extractive-run.js";
 import { largestShapes, microBatchCutter } from "../src/train/micro-batches.js";
 import { parseRecipe } from "../src/train/recipe-load.js";
 
@@ -20,6 +21,8 @@ export interface TrainingSample {
   readonly runtime: Runtime;
   readonly reader: Reader;
   readonly features: readonly Feature[];
+  /** Micro-batches computed at once, as training would. */
+  readonly lanes: number;
   /** The micro-batches of one optimizer step. */
   microBatches(step: number): readonly MicroBatch[];
   executor(policy: ResidualPolicy, profilePrefix?: string): Promise<TrainingExecutor>;
@@ -43,8 +46,10 @@ export async function openTrainingSample(root: string): Promise<TrainingSample> 
     forTraining: true,
   });
   const batches = shuffledBatches(features.length, recipe.per_device_train_batch_size, recipe.seed);
-  const cut = microBatchCutter(recipe, reader, features);
+  const lanes = lanesFor(recipe, features, runtime, reader);
+  const cut = microBatchCutter(recipe, reader, features, lanes);
   return {
+    lanes,
     runtime,
     reader,
     features,
@@ -54,9 +59,10 @@ export async function openTrainingSample(root: string): Promise<TrainingSample> 
         policy,
         loss: "loss",
         seed: recipe.seed,
+        lanes,
         profilePrefix,
       });
-      executor.reserve(largestShapes(recipe, features));
+      executor.reserve(largestShapes(recipe, features, lanes));
       return executor;
     },
   };

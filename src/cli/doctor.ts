@@ -64,16 +64,16 @@ export async function matrixProductSpeed(runtime: Runtime): Promise<number> {
   return (2 * m * k * n) / (best * 1e6);
 }
 
-function memoryTable({ weights, gradients, optimizer, dropout, activations }: MemoryEstimate): string {
+function memoryTable({ atOnce, weights, gradients, optimizer, dropout, activations }: MemoryEstimate): string {
   const line = (name: string, bytes: number, remark = "") => `${name.padEnd(34)}${`${(bytes / 1e6).toFixed(0)} MB`.padStart(9)}${remark}`;
   return [
     line("weights", weights),
-    line("gradients", gradients),
+    line("gradients", gradients, atOnce > 1 ? `  (of ${atOnce} micro-batches at once)` : ""),
     line("optimizer state", optimizer),
     line("random elements of dropout", dropout),
     "",
     "peak of activations, by what the forward pass keeps (residuals=…)",
-    ...Object.entries(activations).map(([policy, { bytes, batch, seq }]) => line(`  ${policy}`, bytes, `  (micro-batch of ${batch} × ${seq} tokens)`)),
+    ...Object.entries(activations).map(([policy, { bytes, batch, seq }]) => line(`  ${policy}`, bytes, `  (${atOnce > 1 ? `${atOnce} micro-batches` : "micro-batch"} of ${batch} × ${seq} tokens)`)),
   ].join("\n");
 }
 

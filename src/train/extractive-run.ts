@@ -27,7 +27,7 @@ import {
 } from "../tasks/extractive/reader.js";
 import { featureLengths } from "../tasks/extractive/token-lengths.js";
 import { type Batch, shuffledBatches } from "./batches.js";
-import { largestShapes, microBatchCutter, samplesPerStep } from "./micro-batches.js";
+import { largestShapes, microBatchCutter, microBatchesAtOnce, samplesPerStep } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
 import type { Evaluator, Run, Saveable } from "./run.js";
 import { createStep } from "./step.js";
@@ -51,15 +51,17 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
   const training = await makeFeatures(data.train, reader.tokenizer, { ...windows, forTraining: true });
   const evaluation = await makeFeatures(data.evaluation, reader.tokenizer, { ...windows, forTraining: false });
 
-  const cut = microBatchCutter(recipe, reader, training.features);
+  const lanes = lanesFor(recipe, training.features, runtime, reader);
+  const cut = microBatchCutter(recipe, reader, training.features, lanes);
   const executor = await createTrainingExecutor(runtime, reader.network, reader.store, {
     policy: recipe.residuals,
     loss: "loss",
     seed: recipe.seed,
+    lanes,
   });
   const optimizer = await createOptimizer(runtime, reader.store, optimizerSettings(recipe));
   const gradientNorm = await createGradientNorm(runtime, reader.store);
-  executor.reserve(largestShapes(recipe, training.features));
+  executor.reserve(largestShapes(recipe, training.features, lanes));
 
   return {
     step: createStep<Batch>({
@@ -103,6 +105,11 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       gradientNorm.release();
     },
   };
+}
+
+/** Micro-batches that training computes at once. */
+export function lanesFor(recipe: Recipe, features: readonly Feature[], { threads }: Runtime, { store }: Reader): number {
+  return microBatchesAtOnce(recipe, features, { threads, gradientBytes: store.gradients?.byteLength ?? 0 });
 }
 
 /** How long the training data are in tokens: what max_length and stride are judged by. */

@@ -5,41 +5,48 @@ import { createTrainingExecutor, nativeRuntime, type ResidualPolicy, type Runtim
 import { createOptimizer } from "../engine/optimizers/optimizer.js";
 import { makeFeatures } from "../tasks/extractive/features.js";
 import { openReader, type Reader } from "../tasks/extractive/reader.js";
-import { optimizerSettings, readerOptions } from "./extractive-run.js";
+import { lanesFor, optimizerSettings, readerOptions } from "./extractive-run.js";
 import { largestShapes } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
 
 export interface MemoryEstimate {
-  /** Bytes of weights, of gradients, and of the optimizer's state. */
+  /** Micro-batches computed at once: each has gradients and activations of its own. */
+  readonly atOnce: number;
+  /** Bytes of weights, of gradients (of all micro-batches at once), and of the optimizer's state. */
   readonly weights: number;
   readonly gradients: number;
   readonly optimizer: number;
   /** Bytes of the random elements that dropout masks are copied from. */
   readonly dropout: number;
-  /** The micro-batch with the largest arena, and its bytes under each policy: activations, residuals, masks and their gradients at their peak. */
+  /**
+   * The micro-batch that needs the most, and what as many of it as are computed at once take under each policy, in bytes: activations,
+   * residuals, masks and their gradients at their peak.
+   */
   readonly activations: Readonly<Record<ResidualPolicy, { readonly bytes: number; readonly batch: number; readonly seq: number }>>;
 }
 
 const policies: readonly ResidualPolicy[] = ["keep", "recompute", "checkpoint"];
 
 export async function estimateMemory(recipe: Recipe): Promise<MemoryEstimate> {
-  const runtime = nativeRuntime();
+  const runtime = nativeRuntime(recipe.threads === "auto" ? {} : { threads: recipe.threads });
   const reader = await openReader(runtime, await resolveModel(recipe.model, { revision: recipe.revision }), readerOptions(recipe));
   const { examples } = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples });
   const { features } = await makeFeatures(examples, reader.tokenizer, { maxLength: recipe.max_length, stride: recipe.stride, forTraining: true });
-  const shapes = largestShapes(recipe, features);
+  const atOnce = lanesFor(recipe, features, runtime, reader);
+  const shapes = largestShapes(recipe, features, atOnce);
   const measured = [];
   let dropout = 0;
   for (const policy of policies) {
     const executor = await createTrainingExecutor(runtime, reader.network, reader.store, { policy, loss: "loss", seed: recipe.seed });
-    const sizes = shapes.map((shape) => ({ bytes: executor.arenaBytes(shape), ...shape }));
+    const sizes = shapes.map((shape) => ({ bytes: atOnce * executor.arenaBytes(shape), ...shape }));
     measured.push([policy, sizes.reduce((most, size) => (size.bytes > most.bytes ? size : most))] as const);
     dropout = executor.bankBytes;
     executor.release();
   }
   return {
+    atOnce,
     weights: reader.store.weights.byteLength,
-    gradients: reader.store.gradients?.byteLength ?? 0,
+    gradients: atOnce * (reader.store.gradients?.byteLength ?? 0),
     optimizer: await optimizerBytes(runtime, reader, recipe),
     dropout,
     activations: Object.fromEntries(measured) as MemoryEstimate["activations"],

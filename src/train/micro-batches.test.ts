@@ -8,10 +8,11 @@ import { gradientsOf } from "../../test/engine/networks.js";
 import { starter, writeTinyReader } from "../../test/tiny-reader.js";
 import { loadExamples } from "../data/examples.js";
 import { createTrainingExecutor, type MicroBatch, type TrainingExecutor } from "../engine/index.js";
+import { shareOut } from "../engine/block/share-out.js";
 import { collate } from "../tasks/extractive/collate.js";
 import { type Feature, makeFeatures } from "../tasks/extractive/features.js";
 import { openReader, type Reader } from "../tasks/extractive/reader.js";
-import { largestShapes, microBatchCutter, samplesPerStep } from "./micro-batches.js";
+import { largestShapes, microBatchCutter, microBatchesAtOnce, samplesPerStep } from "./micro-batches.js";
 import { parseRecipe } from "./recipe-load.js";
 
 let folder: string;
@@ -37,7 +38,7 @@ const recipeWith = (...overrides: string[]) =>
   parseRecipe("model: m\ntrain_files: a.json\nmax_length: 128\nstride: 32\nper_device_train_batch_size: 16", { file: "r.yaml", overrides });
 /** Windows of many lengths, in no order. */
 const samples = Int32Array.from({ length: 16 }, (_, index) => (index * 7) % 30);
-const cut = (...overrides: string[]) => microBatchCutter(recipeWith(...overrides), reader, features)({ step: 5, samples });
+const cut = (...overrides: string[]) => microBatchCutter(recipeWith(...overrides), reader, features, 1)({ step: 5, samples });
 
 async function lossAndGradients(microBatches: readonly MicroBatch[]) {
   reader.store.clearGradients();
@@ -116,20 +117,20 @@ describe("the cut", () => {
   });
 
   test("of a last, partial step weighs its windows by their own number", () => {
-    const few = microBatchCutter(recipeWith(), reader, features)({ step: 9, samples: samples.slice(0, 3) });
+    const few = microBatchCutter(recipeWith(), reader, features, 1)({ step: 9, samples: samples.slice(0, 3) });
     expect(few.flatMap(({ inputs }) => [...(inputs.start_weights as Float32Array)])).toEqual(
       [0.5, 0.5, 0.5].map((half) => Math.fround(half / 3)),
     );
   });
 
-  test("never has a shape that the largest ones do not hold", () => {
+  test.each([1, 2])("never has a shape that the largest ones do not hold, %i at once", (lanes) => {
     for (const overrides of [[], ["micro_batch_size=3"], ["pad_to_max_length=true"], ["micro_batch_size=16", "pad_to_max_length=true"]]) {
       const recipe = recipeWith(...overrides);
-      const most = new Map(largestShapes(recipe, features).map(({ batch, seq }) => [seq, batch]));
-      const bytes = Math.max(...largestShapes(recipe, features).map((shape) => executor.arenaBytes(shape)));
+      const most = new Map(largestShapes(recipe, features, lanes).map(({ batch, seq }) => [seq, batch]));
+      const bytes = Math.max(...largestShapes(recipe, features, lanes).map((shape) => executor.arenaBytes(shape)));
       for (let step = 0; step < 20; step++) {
         const chosen = Int32Array.from({ length: 16 }, (_, index) => (step * 11 + index * 5) % features.length);
-        for (const { bindings } of microBatchCutter(recipe, reader, features)({ step, samples: chosen })) {
+        for (const { bindings } of microBatchCutter(recipe, reader, features, lanes)({ step, samples: chosen })) {
           expect(bindings.batch).toBeLessThanOrEqual(most.get(bindings.seq)!);
           expect(executor.arenaBytes(bindings)).toBeLessThanOrEqual(bytes);
         }
@@ -137,7 +138,35 @@ describe("the cut", () => {
     }
   });
 
+  test("gives each of two threads as much as the other, in micro-batches that are half as many tokens", () => {
+    const recipe = recipeWith("per_device_train_batch_size=30");
+    const all = Int32Array.from({ length: 30 }, (_, index) => index);
+    const tokensOf = (lanes: number) =>
+      microBatchCutter(recipe, reader, features, lanes)({ step: 0, samples: all }).map(({ bindings: { batch, seq } }) => batch * seq);
+    for (const tokens of tokensOf(1)) expect(tokens).toBeLessThanOrEqual(768);
+    for (const tokens of tokensOf(2)) expect(tokens).toBeLessThanOrEqual(512);
+    const loads = shareOut(tokensOf(2), 2).map((share) => share.reduce((sum, at) => sum + tokensOf(2)[at], 0));
+    expect(Math.max(...loads) / Math.min(...loads)).toBeLessThan(1.15);
+  });
+
   test("a step has the windows of all its accumulated batches", () => {
     expect(samplesPerStep(recipeWith("per_device_train_batch_size=4", "gradient_accumulation_steps=3"))).toBe(12);
+  });
+});
+
+describe("how many micro-batches are computed at once", () => {
+  const windows = (length: number) => [{ length } as Feature];
+  const machine = { threads: 2, gradientBytes: 90e6, memory: 8e9 };
+  test.each([
+    ["one a thread for large steps", 2, windows(200), machine, []],
+    ["one after the other for small steps", 1, windows(60), machine, []],
+    ["padding counts as tokens", 2, windows(60), { ...machine, memory: 64e9 }, ["pad_to_max_length=true", "per_device_train_batch_size=24"]],
+    ["one after the other where copies of the gradients would crowd memory", 1, windows(200), { ...machine, gradientBytes: 1.4e9 }, []],
+    ["one after the other where there are many threads", 1, windows(2000), { ...machine, threads: 16 }, []],
+    ["a large enough step has one for each of four threads", 4, windows(384), { ...machine, threads: 4 }, []],
+    ["the recipe decides", 3, windows(60), machine, ["micro_batches_at_once=3"]],
+    ["the recipe decides against it", 1, windows(200), machine, ["micro_batches_at_once=1"]],
+  ])("%s", (_, expected, given, on, overrides) => {
+    expect(microBatchesAtOnce(recipeWith(...overrides), given, on)).toBe(expected);
   });
 });

@@ -59,6 +59,12 @@ export const recipeSchema = z.strictObject({
     .union([z.literal("auto"), count(1).max(1024)])
     .default("auto")
     .describe("Windows that go through the model at once; changes memory and speed, no result."),
+  micro_batches_at_once: z
+    .union([z.literal("auto"), count(1).max(64)])
+    .default("auto")
+    .describe(
+      "Micro-batches computed side by side, each on one thread and with gradients of its own; 1 computes one on all threads. auto: one a thread where there are at most four, steps are large, and memory allows it.",
+    ),
   learning_rate: z.number().positive().default(5e-5).describe("Peak learning rate."),
   lr_scheduler_type: z.enum(scheduleTypes).default("linear").describe("How the rate falls after warm-up."),
   warmup_steps: count(0).default(0).describe("Optimizer steps over which the rate rises from 0."),

@@ -13,12 +13,14 @@ async function stepOf(microBatches: { loss: number; gradient: [number, number] }
   const gradients: number[][] = [];
   const made = microBatches.map((_, index): MicroBatch => ({ bindings: {}, inputs: {}, samples: [index], step: 41 }));
   const executor: TrainingExecutor = {
+    lanes: 1,
     run: async (batch) => {
       const { loss, gradient } = microBatches[batch.samples[0]];
       const data = store.parameters.get("w")!.gradient!.data as Float32Array;
       gradient.forEach((value, at) => (data[at] += value));
       return { loss: Float32Array.of(loss) };
     },
+    runAll: (batches, outputs) => Promise.all(batches.map((batch) => executor.run(batch, outputs))),
     bankBytes: 0,
     arenaBytes: () => 0,
     reserve: () => undefined,

@@ -27,11 +27,8 @@ export function createStep<B>(parts: StepParts<B>): TrainStep<B> {
     run: async (batch, rate): Promise<StepResult> => {
       const microBatches = parts.microBatches(batch);
       store.clearGradients();
-      let loss = 0;
-      for (const microBatch of microBatches) {
-        const outputs = await executor.run(microBatch, ["loss"]);
-        loss += outputs.loss[0];
-      }
+      const outputs = await executor.runAll(microBatches, ["loss"]);
+      const loss = outputs.reduce((sum, { loss }) => sum + loss[0], 0);
       const norm = await gradientNorm.compute();
       if (!Number.isFinite(loss) || !Number.isFinite(norm)) throw await notFinite(executor, microBatches, loss, norm);
       await optimizer.update({ rate, gradientScale: clipFactor(norm, maxGradientNorm) });

@@ -100,6 +100,52 @@ describe("a network with cross-attention, tied weights and several outputs", () 
     expectSame(gradientsOf(store), sums);
   });
 
+  test.each([1, 2, 3, 8])("several micro-batches, %i at once, give what they give in turn, and add it to what is there", async (lanes) => {
+    const network = encoderDecoder(0.25);
+    const store = randomStore(network);
+    const shapes = [
+      { batch: 2, source: 7, target: 2 },
+      { batch: 1, source: 3, target: 3 },
+      { batch: 4, source: 5, target: 6 },
+      { batch: 3, source: 2, target: 4 },
+      { batch: 2, source: 9, target: 5 },
+    ];
+    const batches = shapes.map((shape, step) => encoderDecoderBatch(shape, step));
+    const inTurn = await open(network, store);
+    store.clearGradients();
+    const losses: number[] = [];
+    for (const one of [batch, ...batches]) losses.push((await inTurn.run(one, ["loss"])).loss[0]);
+    const expected = new Map([...gradientsOf(store)].map(([name, values]) => [name, Float32Array.from(values)]));
+
+    const executor = await createTrainingExecutor(testRuntime(), network, store, { policy: "recompute", loss: "loss", seed: 7, lanes });
+    const found = [];
+    for (let round = 0; round < 3; round++) {
+      store.clearGradients();
+      const first = await executor.runAll([batch], ["loss"]);
+      const rest = await executor.runAll(batches, ["loss"]);
+      expect([...first, ...rest].map(({ loss }) => loss[0])).toEqual(losses.map((loss) => expect.closeTo(loss, 5) as number));
+      expectSame(gradientsOf(store), expected);
+      found.push(new Map([...gradientsOf(store)].map(([name, values]) => [name, Float32Array.from(values)])));
+    }
+    expect(found[1]).toEqual(found[0]);
+    expect(found[2]).toEqual(found[0]);
+    executor.release();
+  });
+
+  test("computed at once, nothing of a gradient that is not finite is left for the next step", async () => {
+    const network = encoderDecoder(0);
+    const store = randomStore(network);
+    const executor = await createTrainingExecutor(testRuntime(), network, store, { policy: "keep", loss: "loss", seed: 7, lanes: 2 });
+    const weights = store.parameters.get("decoder.1.value")!.tensor.data as Float32Array;
+    const before = weights[3];
+    weights[3] = Infinity;
+    await executor.runAll([batch, batch, batch], []);
+    weights[3] = before;
+    store.clearGradients();
+    await executor.runAll([batch, batch], []);
+    expect([...gradientsOf(store).values()].every((values) => values.every(Number.isFinite))).toBe(true);
+  });
+
   test("takes any shapes one after the other, and a larger one after a smaller", async () => {
     const network = encoderDecoder(0);
     const store = randomStore(network);

@@ -12,7 +12,7 @@ import { mean } from "../ops/reduction.js";
 import { reshape } from "../ops/shape.js";
 import { allocateTensor, type Memory, type Program, type Runtime, type Tensor } from "../runtime/runtime.js";
 import type { Optimizer, StateTensor } from "./optimizer.js";
-import { type ShortRun, shortRuns } from "./short-runs.js";
+import { type ShortRun, shortRuns } from "../runtime/short-runs.js";
 
 export interface AdafactorSettings {
   /** Added to squared gradients; 1e-30. */

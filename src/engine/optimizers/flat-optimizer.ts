@@ -8,7 +8,7 @@ import { Graph } from "../graph/graph.js";
 import { input, type Value } from "../graph/value.js";
 import { allocateTensor, bytesPerElement, type Program, type Runtime } from "../runtime/runtime.js";
 import type { Optimizer, OptimizerSettings, StateTensor } from "./optimizer.js";
-import { shortRuns } from "./short-runs.js";
+import { shortRuns } from "../runtime/short-runs.js";
 
 /** Elements of a piece: AdamW over 22.7 million parameters took 34 ms with 2¹⁸, 53 with 2¹⁵, 81 with 2¹⁴ (two cores, two pieces at a time). */
 const pieceLength = 1 << 18;

@@ -1,5 +1,5 @@
 /** Many short runs that do not depend on each other, of programs that compute on one thread each: as many at a time as there are threads. */
-import type { Program, Tensor } from "../runtime/runtime.js";
+import type { Program, Tensor } from "./runtime.js";
 
 export interface ShortRun {
   readonly program: Program;
