@@ -17,7 +17,7 @@ import { randomGenerator } from "../engine/random.js";
 import { readerNetwork } from "../tasks/extractive/head.js";
 import type { Encoder } from "./define-model.js";
 import { buildModel, models } from "./index.js";
-import { loadWeights } from "./weights.js";
+import { checkWeights, loadWeights } from "./weights.js";
 
 let folder: string;
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "lectern-models-"))));
@@ -153,7 +153,8 @@ describe.each(models.map((definition) => [definition.type, definition] as const)
     );
     const other = open();
     const source = openSafetensors(file);
-    expect(loadWeights(other, source, { prefix: encoder.prefix, seed: 0 })).toEqual({ missing: [], unused: [] });
+    expect(checkWeights(networkParameters(network), source, encoder.prefix)).toEqual({ missing: [], unused: [] });
+    loadWeights(other, source, { prefix: encoder.prefix, seed: 0 });
     source.close();
     const logits = async (from: ParameterStore) =>
       (await createInferenceExecutor(testRuntime(), network, from, ["start_logits", "end_logits"])).run({ batch, seq }, inputsFor(encoder));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testRuntime } from "../../test/engine/compute-graph.js";
 import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js";
 import { createParameterStore, type ParameterDeclaration } from "../engine/index.js";
-import { loadWeights } from "./weights.js";
+import { checkWeights, loadWeights } from "./weights.js";
 
 let folder: string;
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "lectern-weights-"))));
@@ -42,8 +42,9 @@ async function load(tensors: Record<string, number[]>, seed = 0) {
   const store = newStore();
   const source = openSafetensors(file);
   try {
-    const loaded = loadWeights(store, source, { prefix: "bert.", seed });
-    return { ...loaded, values: (name: string) => store.parameters.get(name)!.tensor.data as Float32Array };
+    const names = checkWeights(declarations, source, "bert.");
+    loadWeights(store, source, { prefix: "bert.", seed });
+    return { ...names, values: (name: string) => store.parameters.get(name)!.tensor.data as Float32Array };
   } finally {
     source.close();
   }

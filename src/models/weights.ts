@@ -9,26 +9,34 @@ import type { ParameterStore, StoredParameter } from "../engine/index.js";
 import { randomGenerator } from "../engine/random.js";
 import { LecternError } from "../errors.js";
 
-export interface LoadedWeights {
-  /** Parameters that the checkpoint did not hold: initialised from the seed. */
+/** What of a network and of a checkpoint has no counterpart in the other. */
+export interface WeightNames {
+  /** Parameters that the checkpoint does not hold: they are initialised from the seed. */
   readonly missing: readonly string[];
   /** Tensors of the checkpoint that the network does not use. */
   readonly unused: readonly string[];
 }
 
 /**
- * Checks, before anything is allocated, that a network can be filled: the sizes stand in a config.json that anyone may have written.
+ * Checks, before anything is allocated or read, that a network can be filled: the sizes stand in a config.json that anyone may have written.
+ * @param prefix path under which full models hold the encoder (`bert.`)
  * @throws LecternError WEIGHT_SHAPE_MISMATCH where a tensor's shape is not the network's, BAD_MODEL_CONFIG where no memory holds the network
  */
-export function checkWeights(declarations: ReadonlyMap<string, ParameterDeclaration>, source: WeightSource, prefix: string): void {
+export function checkWeights(declarations: ReadonlyMap<string, ParameterDeclaration>, source: WeightSource, prefix: string): WeightNames {
   const available = new Set(source.names());
+  const used = new Set<string>();
+  const missing: string[] = [];
   let bytes = 0;
   for (const [name, { shape }] of declarations) {
     const found = findTensor(name, prefix, available);
-    if (found !== undefined) checkShape(found, shape, source);
+    if (found === undefined) missing.push(name);
+    else {
+      checkShape(found, shape, source);
+      used.add(found);
+    }
     bytes += shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
   }
-  if (bytes <= totalmem()) return;
+  if (bytes <= totalmem()) return { missing, unused: [...available].filter((name) => !used.has(name)) };
   throw new LecternError("BAD_MODEL_CONFIG", {
     message: "The model that config.json describes is larger than this machine's memory.",
     expected: `at most ${gigabytes(totalmem())} of weights`,
@@ -38,27 +46,21 @@ export function checkWeights(declarations: ReadonlyMap<string, ParameterDeclarat
 }
 
 /**
- * Fills every parameter of the store.
- * @param prefix path under which full models hold the encoder (`bert.`)
+ * Fills every parameter of the store: from the checkpoint, or from the seed what it does not hold.
  * @throws LecternError WEIGHT_SHAPE_MISMATCH where a tensor's shape is not the network's
  */
-export function loadWeights(store: ParameterStore, source: WeightSource, options: { prefix: string; seed: number }): LoadedWeights {
+export function loadWeights(store: ParameterStore, source: WeightSource, options: { prefix: string; seed: number }): void {
   const available = new Set(source.names());
-  const used = new Set<string>();
-  const missing: string[] = [];
   for (const parameter of store.parameters.values()) {
     const found = findTensor(parameter.name, options.prefix, available);
     const data = parameter.tensor.data as Float32Array;
     if (found === undefined) {
-      missing.push(parameter.name);
       initialise(data, parameter, options.seed);
       continue;
     }
     checkShape(found, parameter.declaration.shape, source);
-    used.add(found);
     source.readFloat32(found, data);
   }
-  return { missing, unused: [...available].filter((name) => !used.has(name)) };
 }
 
 function findTensor(parameter: string, prefix: string, available: ReadonlySet<string>): string | undefined {

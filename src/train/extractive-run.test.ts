@@ -97,9 +97,14 @@ describe("training", () => {
     await run.close();
   });
 
-  test.each(["adamw", "adafactor", "sgd"])("with %s goes on from saved state bit for bit", async (optim) => {
+  test.each([
+    ["AdamW", ["optim=adamw"]],
+    ["Adafactor", ["optim=adafactor"]],
+    ["SGD", ["optim=sgd"]],
+    ["micro-batches at once", ["micro_batches_at_once=2", "micro_batch_size=1"]],
+  ])("with %s goes on from saved state bit for bit", async (_, overrides) => {
     const state = await newFolder();
-    const first = await open(`optim=${optim}`, "weight_decay=0.01");
+    const first = await open(...overrides, "weight_decay=0.01");
     const losses = [];
     for (let step = 0; step < 5; step++) {
       if (step === 2) {
@@ -109,7 +114,7 @@ describe("training", () => {
       losses.push((await first.step.run(first.batches.batch(step), 0.01)).loss);
     }
     await first.close();
-    const second = await open(`optim=${optim}`, "weight_decay=0.01");
+    const second = await open(...overrides, "weight_decay=0.01");
     await second.saveable.loadModel(state);
     await second.saveable.loadState(state);
     for (let step = 2; step < 5; step++) expect((await second.step.run(second.batches.batch(step), 0.01)).loss).toBe(losses[step]);

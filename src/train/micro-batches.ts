@@ -33,12 +33,13 @@ export function samplesPerStep(recipe: Recipe): number {
 export function microBatchesAtOnce(
   recipe: Recipe,
   features: readonly Feature[],
-  { threads, gradientBytes, memory = memoryLimit() }: { threads: number; gradientBytes: number; memory?: number },
+  on: { threads: number; concurrentRuns: number; gradientBytes: number; memory?: number },
 ): number {
   if (recipe.micro_batches_at_once !== "auto") return recipe.micro_batches_at_once;
+  const { threads, concurrentRuns, gradientBytes, memory = memoryLimit() } = on;
   const tokens = features.reduce((sum, { length }) => sum + (recipe.pad_to_max_length ? recipe.max_length : length), 0);
   const tokensPerStep = (samplesPerStep(recipe) * tokens) / features.length;
-  const isWorthIt = threads <= mostOwnThreads && tokensPerStep >= leastOwnMicroBatches * ownTokens * threads;
+  const isWorthIt = threads <= Math.min(mostOwnThreads, concurrentRuns) && tokensPerStep >= leastOwnMicroBatches * ownTokens * threads;
   return isWorthIt && (threads - 1) * gradientBytes <= copiesShare * memory ? threads : 1;
 }
 

@@ -3,10 +3,11 @@
  * and nothing is kept. Weights are inputs bound to the parameter store: what training writes, evaluation reads, without a copy.
  */
 import { InternalError } from "../../errors.js";
+import { fuseForInference } from "../fusions/inference.js";
 import { type Bindings, evaluateShape } from "../graph/dimension.js";
 import { Graph } from "../graph/graph.js";
 import { input, type TensorType, type Value } from "../graph/value.js";
-import { bytesPerElement, type HostArray, type Memory, type Runtime, type RunOptions, type Tensor } from "../runtime/runtime.js";
+import { bytesPerElement, type HostArray, type Memory, type Program, type Runtime, type RunOptions, type Tensor } from "../runtime/runtime.js";
 import { type Network, traceBlock } from "./block.js";
 import type { ParameterStore } from "./parameter-store.js";
 
@@ -50,11 +51,20 @@ export interface InferenceExecutor {
   run(bindings: Bindings, inputs: Readonly<Record<string, HostArray>>, options?: RunOptions): Promise<Record<string, Float32Array>>;
   /**
    * For many runs: as many at once as `atOnce` says, each computed on one thread. Threads that share a run wait for each other at every
-   * operator; threads with runs of their own do not. Undefined where runs cannot go on at once.
+   * operator; threads with runs of their own do not. One at a time, on all threads, where the runtime cannot keep each busy with a run.
    */
-  many?(): Promise<{ readonly atOnce: number; readonly run: InferenceExecutor["run"] }>;
+  many(): Promise<{ readonly atOnce: number; readonly run: InferenceExecutor["run"] }>;
   /** Gives the program back, once the runs asked for before have ended. */
   release(): void;
+}
+
+/** Runs of one program, one after the other in the order of the calls, in memory that is kept between them. */
+interface Lane {
+  readonly run: InferenceExecutor["run"];
+  /** Runs asked for that have not ended. */
+  readonly waiting: () => number;
+  /** Resolves when all of them have. */
+  readonly idle: () => Promise<unknown>;
 }
 
 export async function createInferenceExecutor(
@@ -64,45 +74,77 @@ export async function createInferenceExecutor(
   outputs: readonly string[],
 ): Promise<InferenceExecutor> {
   const joined = joinNetwork(network, outputs);
-  const program = await runtime.compile(joined.graph, { name: "inference" });
+  const graph = fuseForInference(joined.graph);
   const parameters = joined.parameters.map((name) => store.parameters.get(name)!.tensor);
-  const memories = new Map<string, Memory>();
-  /** Memory of a graph input or output, kept between runs and grown when a larger one comes. */
-  const tensorFor = (name: string, type: TensorType, bindings: Bindings): Tensor => {
-    const shape = evaluateShape(type.shape, bindings);
-    const bytes = shape.reduce((product, size) => product * size, bytesPerElement[type.dtype]);
-    let memory = memories.get(name);
-    if (memory === undefined || memory.byteLength < bytes) memories.set(name, (memory = runtime.allocate(bytes)));
-    return runtime.tensor(memory, 0, type.dtype, shape);
-  };
-  const compute: InferenceExecutor["run"] = async (bindings, inputs, options) => {
-    options?.signal?.throwIfAborted();
-    const ins = joined.inputs.map((name) => {
-      const tensor = tensorFor(name, network.inputs[name], bindings);
-      (tensor.data as Float32Array).set(inputs[name] as Float32Array);
-      return tensor;
-    });
-    const outs = joined.graph.outputs.map(({ name, value }) => tensorFor(name, value, bindings));
-    try {
-      await program.run([...ins, ...parameters], outs, options);
-      return Object.fromEntries(outs.map((tensor, index) => [outputs[index], Float32Array.from(tensor.data as Float32Array)]));
-    } finally {
-      for (const tensor of [...ins, ...outs]) tensor.release();
-    }
-  };
-  let last: Promise<unknown> = Promise.resolve();
+  const program = await runtime.compile(graph, { name: "inference" });
   let isReleased = false;
+
+  const laneOf = (chosen: Program): Lane => {
+    const memories = new Map<string, Memory>();
+    /** Memory of a graph input or output, grown when a larger one comes. */
+    const tensorFor = (name: string, type: TensorType, bindings: Bindings): Tensor => {
+      const shape = evaluateShape(type.shape, bindings);
+      const bytes = shape.reduce((product, size) => product * size, bytesPerElement[type.dtype]);
+      let memory = memories.get(name);
+      if (memory === undefined || memory.byteLength < bytes) memories.set(name, (memory = runtime.allocate(bytes)));
+      return runtime.tensor(memory, 0, type.dtype, shape);
+    };
+    const compute: InferenceExecutor["run"] = async (bindings, inputs, options) => {
+      options?.signal?.throwIfAborted();
+      const ins = joined.inputs.map((name) => {
+        const tensor = tensorFor(name, network.inputs[name], bindings);
+        (tensor.data as Float32Array).set(inputs[name] as Float32Array);
+        return tensor;
+      });
+      const outs = graph.outputs.map(({ name, value }) => tensorFor(name, value, bindings));
+      try {
+        await chosen.run([...ins, ...parameters], outs, options);
+        return Object.fromEntries(outs.map((tensor, index) => [outputs[index], Float32Array.from(tensor.data as Float32Array)]));
+      } finally {
+        for (const tensor of [...ins, ...outs]) tensor.release();
+      }
+    };
+    let last: Promise<unknown> = Promise.resolve();
+    let waiting = 0;
+    return {
+      run: (...given) => {
+        if (isReleased) return Promise.reject(new InternalError("inference was asked for after release()"));
+        waiting++;
+        const turn = last.then(() => compute(...given)).finally(() => waiting--);
+        last = turn.catch(() => undefined);
+        return turn;
+      },
+      waiting: () => waiting,
+      idle: () => last,
+    };
+  };
+
+  const whole = laneOf(program);
+  let single: Promise<{ program: Program; lanes: readonly Lane[] }> | undefined;
+  const singleThreaded = async () => {
+    const compiled = await runtime.compile(graph, { name: "inference on one thread", singleThreaded: true });
+    return { program: compiled, lanes: Array.from({ length: runtime.threads }, () => laneOf(compiled)) };
+  };
   return {
     inputs: joined.inputs,
-    run: (...given) => {
-      if (isReleased) return Promise.reject(new InternalError("inference was asked for after release()"));
-      const turn = last.then(() => compute(...given));
-      last = turn.catch(() => undefined);
-      return turn;
+    run: whole.run,
+    many: async () => {
+      if (runtime.threads === 1 || runtime.concurrentRuns < runtime.threads) return { atOnce: 1, run: whole.run };
+      const { lanes } = await (single ??= singleThreaded());
+      const leastBusy = () => lanes.reduce((best, lane) => (lane.waiting() < best.waiting() ? lane : best));
+      return { atOnce: lanes.length, run: (...given) => leastBusy().run(...given) };
     },
     release: () => {
-      if (!isReleased) void last.then(() => program.release());
+      if (isReleased) return;
       isReleased = true;
+      void whole.idle().then(() => program.release());
+      void single?.then(
+        async ({ program: compiled, lanes }) => {
+          await Promise.all(lanes.map((lane) => lane.idle()));
+          compiled.release();
+        },
+        () => undefined, // told to whoever asked for it
+      );
     },
   };
 }

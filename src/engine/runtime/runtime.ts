@@ -64,7 +64,10 @@ export interface Program {
 
 export interface Runtime {
   readonly name: string;
+  /** Threads that compute. */
   readonly threads: number;
+  /** Runs that can go on at once. Where they are fewer than the threads, runs of single-threaded programs leave threads idle. */
+  readonly concurrentRuns: number;
   allocate(byteLength: number): Memory;
   tensor(memory: Memory, byteOffset: number, dtype: DataType, shape: readonly number[]): Tensor;
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;

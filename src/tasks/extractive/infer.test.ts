@@ -50,7 +50,8 @@ describe("logits of many windows", () => {
       if (told.length === 2) stop.abort(new Error("enough"));
     };
     await expect(inferSpans(reader, program, features, { batchSize: 2, onProgress, signal: stop.signal })).rejects.toThrow("enough");
-    expect(told).toEqual([2, 4]);
+    expect(told.slice(0, 2)).toEqual([2, 4]);
+    expect(told.length).toBeLessThanOrEqual(3); // the batch that the other thread had begun
   });
 
   test("of no windows are none", async () => {

@@ -33,7 +33,7 @@ export async function inferSpans(reader: Reader, program: InferenceExecutor, fea
   const logits = new Array<SpanLogits>(features.length);
   const lengths = features.map(({ length }) => padTo ?? length);
   const small = groupByLength(lengths, batchSize, tokensOnOneThread);
-  const { atOnce, run } = (small.length >= manyBatches ? await program.many?.() : undefined) ?? { atOnce: 1, run: program.run };
+  const { atOnce, run } = small.length >= manyBatches ? await program.many() : { atOnce: 1, run: program.run };
   const groups = atOnce > 1 ? small : groupByLength(lengths, batchSize, batchTokens);
   const losses = new Array<number>(groups.length).fill(0);
   let done = 0;

@@ -97,7 +97,7 @@ export async function createOnnxInference(runtime: Runtime, { file, bytes }: Onn
     inputs: program.inputs,
     run: runOn(program),
     many: async () => {
-      if (runtime.threads === 1) return { atOnce: 1, run: runOn(program) };
+      if (runtime.threads === 1 || runtime.concurrentRuns < runtime.threads) return { atOnce: 1, run: runOn(program) };
       single ??= load(true);
       return { atOnce: runtime.threads, run: runOn(await single) };
     },

@@ -1,9 +1,9 @@
 /** Answers as a program gets them: pieces of the context, and where they stand. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, expectTypeOf, onTestFinished, test } from "vitest";
 import { testRuntime } from "../../../test/engine/compute-graph.js";
 import { starter, writeTinyReader } from "../../../test/tiny-reader.js";
 import { loadExamples, type QaExample } from "../../data/examples.js";
@@ -179,6 +179,50 @@ test("a question longer than max_question_len is cut, and leaves room for its co
   const [short] = await reader.prepare([long], { max_question_len: 5 });
   expect(short.windows[0].offsets.findIndex((place) => place >= 0) / 2).toBe(7);
   expectInPlace(long.context, [await reader.answer(long)]);
+});
+
+describe("weights", () => {
+  const question: Question = { question: "Who wrote it?", context: book };
+  /** A folder of its own, whose weights can be spoilt. */
+  const ownFolder = async () => {
+    const own = await mkdtemp(join(tmpdir(), "lectern-weights-"));
+    onTestFinished(() => rm(own, { recursive: true }));
+    return { own, file: join(await writeTinyReader(own), "model.safetensors") };
+  };
+  /** Zeros in place of what stands behind the header. */
+  const spoil = async (file: string) => {
+    const bytes = await readFile(file);
+    await writeFile(file, bytes.fill(0, 8 + Number(bytes.readBigUInt64LE(0))));
+  };
+
+  test("are read with the first question, not when the reader is opened", async () => {
+    const { own, file } = await ownFolder();
+    const [early, late] = [await QuestionAnswerer.from(own, { runtime: testRuntime() }), await QuestionAnswerer.from(own, { runtime: testRuntime() })];
+    const before = await early.answer(question);
+    await spoil(file);
+    expect(await early.answer(question)).toEqual(before);
+    expect((await late.answer(question)).score).not.toBe(before.score);
+    for (const one of [early, late]) one.release();
+  });
+
+  test("can be read before: load() changes no answer and may be called again", async () => {
+    const { own, file } = await ownFolder();
+    const [plain, loaded] = [await QuestionAnswerer.from(own, { runtime: testRuntime() }), await QuestionAnswerer.from(own, { runtime: testRuntime() })];
+    await Promise.all([loaded.load(), loaded.load()]);
+    const expected = await plain.answer(question);
+    await spoil(file);
+    await loaded.load();
+    expect(await loaded.answer(question)).toEqual(expected);
+    for (const one of [plain, loaded]) one.release();
+  });
+
+  test("are never read where no question is asked, and their file is closed", async () => {
+    const { own } = await ownFolder();
+    const unasked = await QuestionAnswerer.from(own, { runtime: testRuntime() });
+    await unasked.prepare([question]);
+    unasked.release();
+    await expect(unasked.load()).rejects.toThrow("after release()");
+  });
 });
 
 test("released, it finishes what it began, and answers nothing more", async () => {

@@ -6,7 +6,7 @@ import type { AnswerOptions } from "./answer-options.js";
 import type { Answer } from "./answer-spans.js";
 import { inferSpans } from "./infer.js";
 import { answersFrom, longestWindow, prepareQuestions, type PreparedQuestion, type Question } from "./prepared-question.js";
-import { createReaderInference, openReader, type Reader } from "./reader.js";
+import { createReaderInference, openUnreadReader, type Reader, type UnreadReader } from "./reader.js";
 
 export type { Answer, PreparedQuestion, Question };
 
@@ -35,17 +35,22 @@ export type AnswersFor<TopK extends number> = number extends TopK ? Answer | Ans
 const batchSize = 16;
 
 export class QuestionAnswerer {
+  private readonly reader: Reader;
   /** Calls that have not ended. */
   private begun = 0;
   private isReleased = false;
+  /** There from the first question on. */
+  private program: Promise<InferenceExecutor> | undefined;
 
   private constructor(
-    private readonly reader: Reader,
-    private readonly program: InferenceExecutor,
-  ) {}
+    private readonly runtime: Runtime,
+    private readonly unread: UnreadReader,
+  ) {
+    this.reader = unread.reader;
+  }
 
   /**
-   * Loads a reader.
+   * Opens a reader. Its folder is checked now; its weights are read with the first question, or by `load()`.
    * @param model folder of a model, or its name on the Hugging Face Hub
    * @throws LecternError those of finding and opening a model (docs/errors.md)
    * @example
@@ -55,8 +60,16 @@ export class QuestionAnswerer {
    */
   static async from(model: string, options: OpenOptions = {}): Promise<QuestionAnswerer> {
     const { revision, onnxFile, threads, runtime = nativeRuntime({ threads }) } = options;
-    const reader = await openReader(runtime, await resolveModel(model, { revision }), { seed: 0, maskPadding: true, onnxFile });
-    return new QuestionAnswerer(reader, await createReaderInference(runtime, reader));
+    const folder = await resolveModel(model, { revision });
+    return new QuestionAnswerer(runtime, await openUnreadReader(runtime, folder, { seed: 0, maskPadding: true, onnxFile }));
+  }
+
+  /**
+   * Reads the weights, unless they are there, so that the first question need not wait for them.
+   * @throws LecternError FILE_NOT_READABLE, TENSOR_DTYPE, ONNX_CORRUPT
+   */
+  async load(): Promise<void> {
+    await this.whileOpen(() => this.readyProgram());
   }
 
   /** The longest window that the model takes, in tokens. */
@@ -110,14 +123,31 @@ export class QuestionAnswerer {
   /** The second half: the answers to each question, best first, `top_k` of them at most and one at least. */
   async answerPrepared(prepared: readonly PreparedQuestion[], options: CallOptions = {}): Promise<Answer[][]> {
     const windows = prepared.flatMap((question) => question.windows);
-    const { logits } = await this.whileOpen(() => inferSpans(this.reader, this.program, windows, { batchSize, ...options }));
+    const { logits } = await this.whileOpen(async () => inferSpans(this.reader, await this.readyProgram(), windows, { batchSize, ...options }));
     return answersFrom(this.reader, prepared, logits);
   }
 
   /** Gives the model's memory back, once what is being answered is answered. Nothing can be asked afterwards. */
   release(): void {
     this.isReleased = true;
-    if (this.begun === 0) this.program.release();
+    if (this.begun === 0) this.giveBack();
+  }
+
+  private readyProgram(): Promise<InferenceExecutor> {
+    this.program ??= (async () => {
+      this.unread.readWeights();
+      this.unread.close();
+      return createReaderInference(this.runtime, this.reader);
+    })();
+    return this.program;
+  }
+
+  private giveBack(): void {
+    this.unread.close();
+    void this.program?.then(
+      (program) => program.release(),
+      () => undefined, // told to whoever asked
+    );
   }
 
   private async whileOpen<T>(work: () => Promise<T>): Promise<T> {
@@ -127,7 +157,7 @@ export class QuestionAnswerer {
       return await work();
     } finally {
       this.begun--;
-      if (this.isReleased && this.begun === 0) this.program.release();
+      if (this.isReleased && this.begun === 0) this.giveBack();
     }
   }
 }

@@ -14,7 +14,7 @@ import {
 import { LecternError } from "../../errors.js";
 import type { DropoutOverrides, Encoder } from "../../models/define-model.js";
 import { buildModel, modelDefinition } from "../../models/index.js";
-import { checkWeights, type LoadedWeights, loadWeights } from "../../models/weights.js";
+import { checkWeights, loadWeights, type WeightNames } from "../../models/weights.js";
 import { Tokenizer } from "../../text/tokenizer.js";
 import { type HeadOptions, readerNetwork } from "./head.js";
 import { createOnnxInference, onnxFiles, openOnnxFile, type OnnxReaderFile } from "./onnx-reader.js";
@@ -25,8 +25,8 @@ export interface Reader {
   readonly encoder: Encoder;
   readonly network: Network;
   readonly store: ParameterStore;
-  /** What the checkpoint lacked, and what of it is not used. */
-  readonly loaded: LoadedWeights;
+  /** What the checkpoint lacks, and what of it is not used. */
+  readonly loaded: WeightNames;
   /** The ONNX file that is run in place of the network, whose store is then empty. */
   readonly onnx?: OnnxReaderFile;
 }
@@ -41,12 +41,35 @@ export interface ReaderOptions extends HeadOptions {
   readonly onnxFile?: string;
 }
 
+/** A reader whose weights are still in their file: config, tokenizer and the weights' names and shapes are checked. */
+export interface UnreadReader {
+  readonly reader: Reader;
+  /** Reads the weights; nothing can be computed before. */
+  readWeights(): void;
+  /** Closes the file of the weights. */
+  close(): void;
+}
+
 /**
  * Loads a model folder as a reader: its weights, or where it has none (or `onnxFile` says so) one of its ONNX files, for answering only.
+ * @throws those of `openUnreadReader`
+ */
+export async function openReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<Reader> {
+  const unread = await openUnreadReader(runtime, folder, options);
+  try {
+    unread.readWeights();
+    return unread.reader;
+  } finally {
+    unread.close();
+  }
+}
+
+/**
+ * Opens a model folder as a reader without reading its weights, which are most of what there is to read.
  * @throws LecternError UNKNOWN_MODEL_TYPE, BAD_MODEL_CONFIG, WEIGHT_SHAPE_MISMATCH, VOCABULARY_MISMATCH, ONNX_FILE_UNKNOWN, ONNX_CORRUPT,
  *   ONNX_NOT_A_READER, and those of opening files
  */
-export async function openReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<Reader> {
+export async function openUnreadReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<UnreadReader> {
   const exported = options.trainable === undefined && !hasWeights(folder) && (await onnxFiles(folder)).size > 0;
   if (options.onnxFile !== undefined || exported) return openExportedReader(runtime, folder, options);
   const { config, weights } = await openModelFolder(folder);
@@ -55,23 +78,28 @@ export async function openReader(runtime: Runtime, folder: string, options: Read
     const tokenizer = await Tokenizer.fromFolder(folder);
     await checkTokenizer(folder, tokenizer, encoder);
     const network = readerNetwork(encoder, options);
-    checkWeights(networkParameters(network), weights, encoder.prefix);
+    const loaded = checkWeights(networkParameters(network), weights, encoder.prefix);
     const store = createParameterStore(runtime, networkParameters(network), options.trainable ?? (() => false));
-    const loaded = loadWeights(store, weights, { prefix: encoder.prefix, seed: options.seed });
-    return { config, tokenizer, encoder, network, store, loaded };
-  } finally {
+    return {
+      reader: { config, tokenizer, encoder, network, store, loaded },
+      readWeights: () => loadWeights(store, weights, { prefix: encoder.prefix, seed: options.seed }),
+      close: () => weights.close(),
+    };
+  } catch (error) {
     weights.close();
+    throw error;
   }
 }
 
-async function openExportedReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<Reader> {
+async function openExportedReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<UnreadReader> {
   const config = await readModelConfig(folder);
   const encoder = buildModel(config);
   const tokenizer = await Tokenizer.fromFolder(folder);
   await checkTokenizer(folder, tokenizer, encoder);
   const onnx = await openOnnxFile(folder, options.onnxFile);
   const store = createParameterStore(runtime, new Map(), () => false);
-  return { config, tokenizer, encoder, network: readerNetwork(encoder, options), store, loaded: { missing: [], unused: [] }, onnx };
+  const reader = { config, tokenizer, encoder, network: readerNetwork(encoder, options), store, loaded: { missing: [], unused: [] }, onnx };
+  return { reader, readWeights: () => undefined, close: () => undefined };
 }
 
 /** A program that computes start_logits, end_logits and loss from the reader's parameters as they are at each run, or with its ONNX file. */
@@ -96,7 +124,7 @@ export async function saveReader(folder: string, { config, tokenizer, store }: R
 }
 
 /** What to tell a person of a loaded checkpoint: once, and briefly. */
-export function describeLoading(folder: string, { missing, unused }: LoadedWeights): string[] {
+export function describeLoading(folder: string, { missing, unused }: WeightNames): string[] {
   const list = (names: readonly string[]) =>
     names.length <= 4 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
   return [

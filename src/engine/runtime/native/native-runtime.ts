@@ -38,6 +38,7 @@ export function nativeRuntime(options: NativeOptions = {}): Runtime {
   return {
     name: `onnxruntime ${api.version} (native, ${threads} threads)`,
     threads,
+    concurrentRuns: poolThreads(),
     allocate: (byteLength) => new HostMemory(byteLength),
     tensor: (memory, byteOffset, dtype, shape) => new NativeTensor(api, memoryInfo, (memory as HostMemory).buffer, byteOffset, dtype, shape),
     compile: async (graph, options = {}) => {
@@ -58,6 +59,12 @@ export function nativeRuntime(options: NativeOptions = {}): Runtime {
       return new NativeProgram(api, env, { ...model, ...names }, options);
     },
   };
+}
+
+/** Threads of libuv's pool, on which asynchronous calls are made: their number is fixed before the first line of a program runs. */
+function poolThreads(): number {
+  const asked = Number.parseInt(process.env.UV_THREADPOOL_SIZE ?? "", 10);
+  return Number.isNaN(asked) ? 4 : Math.min(Math.max(asked, 1), 1024);
 }
 
 class HostMemory implements Memory {
