@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LecternError } from "../src/errors.js";
-import type { PeerMode } from "./peer.js";
+import { type PeerMode, peerModes } from "./peer.js";
 import { profileTraining } from "./profile.js";
 import { benchQaInference } from "./qa-inference.js";
 import { compareResiduals } from "./residuals.js";
@@ -24,6 +24,7 @@ npm run bench -- serve [--model M]     the server under load (a quarter of an ho
   --eval         evaluate in a quick run, too (a full run always does)
   --ours-only    train our side only
   --peer-only    train the peer only
+  --mode MODE    train the peer in this mode only: ${Object.keys(peerModes).join(", ")}
 
 bench/README.md says how to set up the peer.
 `;
@@ -46,6 +47,10 @@ async function main(args: string[]): Promise<void> {
   }
   if (values["ours-only"] && values["peer-only"]) {
     throw new LecternError("USAGE", { message: "--ours-only and --peer-only exclude each other.", next: "Give one of them, or neither." });
+  }
+  const { mode } = values;
+  if (mode !== undefined && !(mode in peerModes)) {
+    throw new LecternError("USAGE", { message: "The peer has no such mode.", expected: Object.keys(peerModes).join(", "), received: mode, next: usage });
   }
   const steps = values.steps === undefined ? (values.quick ? quickSteps : undefined) : Number(values.steps);
   if (steps !== undefined && !(Number.isInteger(steps) && steps >= 3)) {
@@ -76,6 +81,7 @@ async function main(args: string[]): Promise<void> {
   const result = await benchSquad({
     root,
     steps,
+    mode: mode as PeerMode | undefined,
     side: values["ours-only"] ? "ours" : values["peer-only"] ? "peer" : undefined,
     evaluate: values.eval === true || steps === undefined,
   });
@@ -107,6 +113,7 @@ function parse(args: string[]) {
         quick: { type: "boolean" },
         steps: { type: "string" },
         eval: { type: "boolean" },
+        mode: { type: "string" },
         model: { type: "string" },
         "ours-only": { type: "boolean" },
         "peer-only": { type: "boolean" },

@@ -23,6 +23,8 @@ export interface SquadOptions {
   steps?: number;
   /** Train one side only. */
   side?: "ours" | "peer";
+  /** Train the peer in this mode only; in all by default. */
+  mode?: PeerMode;
   evaluate: boolean;
 }
 
@@ -80,7 +82,8 @@ async function trainPeers(
   questions: number | undefined,
 ): Promise<Partial<Record<PeerMode, PeerFigures>>> {
   const figures: Partial<Record<PeerMode, PeerFigures>> = {};
-  for (const mode of Object.keys(peerModes) as PeerMode[]) {
+  const modes = options.mode === undefined ? (Object.keys(peerModes) as PeerMode[]) : [options.mode];
+  for (const mode of modes) {
     figures[mode] = await trainPeer(peer, {
       mode,
       batchSize,

@@ -16,8 +16,8 @@ const ownTokens = 512;
 
 /** More threads than this share each micro-batch: as many copies of the gradients would cost more memory than they save time. */
 const mostOwnThreads = 4;
-/** Micro-batches that a thread should have of a step: with fewer, reading all weights for few tokens costs more than waiting does. */
-const leastOwnMicroBatches = 3;
+/** Tokens that a thread should have of a step: with fewer, reading all weights for few tokens costs more than waiting does. */
+const leastOwnStep = 1280;
 /** The part of the machine's memory that copies of the gradients may take. */
 const copiesShare = 1 / 8;
 
@@ -39,7 +39,7 @@ export function microBatchesAtOnce(
   const { threads, concurrentRuns, gradientBytes, memory = memoryLimit() } = on;
   const tokens = features.reduce((sum, { length }) => sum + (recipe.pad_to_max_length ? recipe.max_length : length), 0);
   const tokensPerStep = (samplesPerStep(recipe) * tokens) / features.length;
-  const isWorthIt = threads <= Math.min(mostOwnThreads, concurrentRuns) && tokensPerStep >= leastOwnMicroBatches * ownTokens * threads;
+  const isWorthIt = threads <= Math.min(mostOwnThreads, concurrentRuns) && tokensPerStep >= leastOwnStep * threads;
   return isWorthIt && (threads - 1) * gradientBytes <= copiesShare * memory ? threads : 1;
 }
 
