@@ -165,6 +165,7 @@ describe("how many micro-batches are computed at once", () => {
     ["one after the other where there are many threads", 1, windows(2000), { ...machine, threads: 16 }, []],
     ["one after the other where not every thread can have a run", 1, windows(200), { ...machine, concurrentRuns: 1 }, []],
     ["a large enough step has one for each of four threads", 4, windows(384), { ...machine, threads: 4 }, []],
+    ["one after the other where the recipe sets their size", 1, windows(200), machine, ["micro_batch_size=8"]],
     ["the recipe decides", 3, windows(60), machine, ["micro_batches_at_once=3"]],
     ["the recipe decides against it", 1, windows(200), machine, ["micro_batches_at_once=1"]],
   ])("%s", (_, expected, given, on, overrides) => {

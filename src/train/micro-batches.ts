@@ -36,6 +36,7 @@ export function microBatchesAtOnce(
   on: { threads: number; concurrentRuns: number; gradientBytes: number; memory?: number },
 ): number {
   if (recipe.micro_batches_at_once !== "auto") return recipe.micro_batches_at_once;
+  if (recipe.micro_batch_size !== "auto") return 1; // who sets the size may do so for the memory's sake
   const { threads, concurrentRuns, gradientBytes, memory = memoryLimit() } = on;
   const tokens = features.reduce((sum, { length }) => sum + (recipe.pad_to_max_length ? recipe.max_length : length), 0);
   const tokensPerStep = (samplesPerStep(recipe) * tokens) / features.length;

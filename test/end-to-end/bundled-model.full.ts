@@ -22,9 +22,8 @@ threads: 2
 `;
 
 test("activations take the most memory where all are kept, the least where a block is computed again", async () => {
-  const { activations, weights, gradients, optimizer } = await estimateMemory(
-    parseRecipe(recipe, { file: "memory.yaml", overrides: ["micro_batch_size=4", "pad_to_max_length=true"] }),
-  );
+  const estimate = (...overrides: string[]) => estimateMemory(parseRecipe(recipe, { file: "memory.yaml", overrides: ["pad_to_max_length=true", ...overrides] }));
+  const { activations, weights, gradients, optimizer } = await estimate("micro_batch_size=4");
   const { keep, recompute, checkpoint } = activations;
   expect([keep.batch, keep.seq]).toEqual([4, 384]);
   expect(recompute.bytes).toBeLessThan(0.95 * keep.bytes);
@@ -32,6 +31,11 @@ test("activations take the most memory where all are kept, the least where a blo
   expect(weights / 4).toBeGreaterThan(22e6); // parameters of MiniLM-L6
   expect(gradients).toBe(weights);
   expect(optimizer / weights).toBeCloseTo(2, 4); // AdamW's two averages; weights are padded to whole lines of the cache
+
+  const atOnce = await estimate(); // steps of 16 × 384 tokens: a micro-batch on each of the two threads
+  expect([atOnce.atOnce, atOnce.gradients / weights]).toEqual([2, 2]);
+  expect(atOnce.activations.recompute).toMatchObject({ batch: 1, seq: 384 });
+  expect(atOnce.activations.recompute.bytes).toBeLessThan(recompute.bytes);
 });
 
 /** Steps of training in a process of its own, and its resident memory after them, in bytes. */
