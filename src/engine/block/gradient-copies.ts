@@ -7,11 +7,8 @@ import { Graph } from "../graph/graph.js";
 import { input } from "../graph/value.js";
 import { add } from "../ops/arithmetic.js";
 import { bytesPerElement, type Memory, type Runtime, type Tensor } from "../runtime/runtime.js";
-import { shortRuns } from "../runtime/short-runs.js";
+import { piecesOf, shortRuns } from "../runtime/short-runs.js";
 import type { ParameterStore } from "./parameter-store.js";
-
-/** Elements that are added in one run: a piece of each copy stays in the cache. */
-const pieceLength = 1 << 18;
 
 export interface GradientCopies {
   /** Where `lane` adds the gradient of the trained parameter `name`. */
@@ -29,9 +26,7 @@ export async function createGradientCopies(runtime: Runtime, store: ParameterSto
   }
   const program = await runtime.compile(sumGraph(copies.length), { name: "sum of gradients", singleThreaded: true });
   const memories = [store.gradients!, ...copies.map(({ memory }) => memory)];
-  const pieces = Array.from({ length: Math.ceil(store.trainedLength / pieceLength) }, (_, index) => {
-    const start = index * pieceLength;
-    const length = Math.min(pieceLength, store.trainedLength - start);
+  const pieces = piecesOf({ start: 0, end: store.trainedLength }).map(({ start, length }) => {
     const inputs = memories.map((memory) => runtime.tensor(memory, start * bytesPerElement.float32, "float32", [length]));
     return { program, inputs, outputs: [inputs[0]] };
   });

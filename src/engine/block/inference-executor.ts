@@ -7,7 +7,7 @@ import { fuseForInference } from "../fusions/inference.js";
 import { type Bindings, evaluateShape } from "../graph/dimension.js";
 import { Graph } from "../graph/graph.js";
 import { input, type TensorType, type Value } from "../graph/value.js";
-import { bytesPerElement, type HostArray, type Memory, type Program, type Runtime, type RunOptions, type Tensor } from "../runtime/runtime.js";
+import { bytesPerElement, type HostArray, type Memory, type Program, type Runtime, type RunOptions, runsSideBySide, type Tensor } from "../runtime/runtime.js";
 import { type Network, traceBlock } from "./block.js";
 import type { ParameterStore } from "./parameter-store.js";
 
@@ -129,7 +129,7 @@ export async function createInferenceExecutor(
     inputs: joined.inputs,
     run: whole.run,
     many: async () => {
-      if (runtime.threads === 1 || runtime.concurrentRuns < runtime.threads) return { atOnce: 1, run: whole.run };
+      if (!runsSideBySide(runtime)) return { atOnce: 1, run: whole.run };
       const { lanes } = await (single ??= singleThreaded());
       const leastBusy = () => lanes.reduce((best, lane) => (lane.waiting() < best.waiting() ? lane : best));
       return { atOnce: lanes.length, run: (...given) => leastBusy().run(...given) };

@@ -75,6 +75,11 @@ export interface Runtime {
   load(model: OnnxModel, options?: LoadOptions): Promise<Program>;
 }
 
+/** Whether every thread can be kept busy with a run of its own, and there are several to gain by it. */
+export function runsSideBySide({ threads, concurrentRuns }: Pick<Runtime, "threads" | "concurrentRuns">): boolean {
+  return threads > 1 && threads <= concurrentRuns;
+}
+
 export const bytesPerElement: Readonly<Record<DataType, number>> = { float32: 4, int64: 8, int32: 4, bool: 1, uint8: 1, int8: 1, float16: 2 };
 
 /** A tensor with memory of its own. */

@@ -15,6 +15,7 @@ import {
   type Program,
   readOnnxHeader,
   type RunOptions,
+  runsSideBySide,
   type Runtime,
   type Tensor,
 } from "../../engine/index.js";
@@ -97,7 +98,7 @@ export async function createOnnxInference(runtime: Runtime, { file, bytes }: Onn
     inputs: program.inputs,
     run: runOn(program),
     many: async () => {
-      if (runtime.threads === 1 || runtime.concurrentRuns < runtime.threads) return { atOnce: 1, run: runOn(program) };
+      if (!runsSideBySide(runtime)) return { atOnce: 1, run: runOn(program) };
       single ??= load(true);
       return { atOnce: runtime.threads, run: runOn(await single) };
     },
