@@ -10,6 +10,7 @@ export { backward, type Seed } from "./autodiff/backward.js";
 export { expandComposites, mergeDuplicates, rewriteGraph } from "./graph/rewrite.js";
 export * from "./ops/index.js";
 export * from "./runtime/runtime.js";
+export { type Lane, type Lanes, openLanes, type RunOnLane } from "./runtime/lanes.js";
 export { nativeRuntime, type NativeOptions } from "./runtime/native/native-runtime.js";
 export * from "./block/block.js";
 export { differentiate } from "./block/differentiate.js";

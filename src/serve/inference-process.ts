@@ -3,7 +3,6 @@
  * stays there, and the server's event loop only passes messages.
  */
 import { fork } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { FromProcess, ToProcess } from "./messages.js";
 
@@ -39,8 +38,6 @@ const timeToEnd = 2000;
 export function startInferenceProcess({ folder, onnxFile = "" }: ModelSource, threads: number | undefined, { onMessage, onEnd }: ProcessEvents): InferenceProcess {
   const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [folder, onnxFile, String(threads ?? "")], {
     serialization: "advanced",
-    // A thread of Node's pool for each run, and two for tokenising meanwhile.
-    env: { UV_THREADPOOL_SIZE: String((threads ?? availableParallelism()) + 2), ...process.env },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   let stopped = false;

@@ -108,8 +108,8 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
 }
 
 /** Micro-batches that training computes at once. */
-export function lanesFor(recipe: Recipe, features: readonly Feature[], { threads, concurrentRuns }: Runtime, { store }: Reader): number {
-  return microBatchesAtOnce(recipe, features, { threads, concurrentRuns, gradientBytes: store.gradients?.byteLength ?? 0 });
+export function lanesFor(recipe: Recipe, features: readonly Feature[], { threads }: Runtime, { store }: Reader): number {
+  return microBatchesAtOnce(recipe, features, { threads, gradientBytes: store.gradients?.byteLength ?? 0 });
 }
 
 /** How long the training data are in tokens: what max_length and stride are judged by. */

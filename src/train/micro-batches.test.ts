@@ -156,14 +156,15 @@ describe("the cut", () => {
 
 describe("how many micro-batches are computed at once", () => {
   const windows = (length: number) => [{ length } as Feature];
-  const machine = { threads: 2, concurrentRuns: 4, gradientBytes: 90e6, memory: 8e9 };
+  const machine = { threads: 2, gradientBytes: 90e6, memory: 8e9 };
   test.each([
     ["one a thread for large steps", 2, windows(200), machine, []],
-    ["one after the other for small steps", 1, windows(60), machine, []],
-    ["padding counts as tokens", 2, windows(60), { ...machine, memory: 64e9 }, ["pad_to_max_length=true", "per_device_train_batch_size=24"]],
+    ["one after the other for small steps", 1, windows(60), machine, ["per_device_train_batch_size=4"]],
+    ["padding counts as tokens", 2, windows(60), machine, ["pad_to_max_length=true", "per_device_train_batch_size=4"]],
+    ["accumulated batches count as well", 2, windows(60), machine, ["per_device_train_batch_size=4", "gradient_accumulation_steps=2"]],
+    ["one after the other where there are fewer windows than threads", 1, windows(384), machine, ["per_device_train_batch_size=1"]],
     ["one after the other where copies of the gradients would crowd memory", 1, windows(200), { ...machine, gradientBytes: 1.4e9 }, []],
     ["one after the other where there are many threads", 1, windows(2000), { ...machine, threads: 16 }, []],
-    ["one after the other where not every thread can have a run", 1, windows(200), { ...machine, concurrentRuns: 1 }, []],
     ["a large enough step has one for each of four threads", 4, windows(384), { ...machine, threads: 4 }, []],
     ["one after the other where the recipe sets their size", 1, windows(200), machine, ["micro_batch_size=8"]],
     ["the recipe decides", 3, windows(60), machine, ["micro_batches_at_once=3"]],

@@ -63,7 +63,7 @@ export const recipeSchema = z.strictObject({
     .union([z.literal("auto"), count(1).max(64)])
     .default("auto")
     .describe(
-      "Micro-batches computed side by side, each on one thread and with gradients of its own; 1 computes one on all threads. auto: one a thread where there are at most four, steps are large, memory allows it, and micro_batch_size is auto. More than four need UV_THREADPOOL_SIZE.",
+      "Micro-batches computed side by side, each on one thread and with gradients of its own; 1 computes one on all threads. auto: one a thread where there are at most four, each has a window and 128 tokens of a step, memory allows it, and micro_batch_size is auto.",
     ),
   learning_rate: z.number().positive().default(5e-5).describe("Peak learning rate."),
   lr_scheduler_type: z.enum(scheduleTypes).default("linear").describe("How the rate falls after warm-up."),

@@ -4,7 +4,8 @@ import { symbol } from "../../src/engine/graph/dimension.js";
 import { Graph } from "../../src/engine/graph/graph.js";
 import { input, type Value } from "../../src/engine/graph/value.js";
 import { add, cast, equal, matmul, mul, scatterAdd, softmax, sub, sum, tanh } from "../../src/engine/ops/index.js";
-import { allocateTensor, type Runtime, type Tensor } from "../../src/engine/runtime/runtime.js";
+import { allocateTensor, type Command, type Runtime, type Tensor } from "../../src/engine/runtime/runtime.js";
+import { sharedQueue } from "../../src/engine/runtime/shared-queue.js";
 
 const n = symbol("n");
 const vector = (name: string) => input(name, "float32", [n]);
@@ -145,6 +146,102 @@ export function describeRuntime(name: string, make: () => Runtime): void {
       await expect(program.run([tensor([2, 4], [])], [tensor([2, 4], [])])).rejects.toThrow(/head forward: .*x.*4.*3/s);
       await expect(program.run([tensor([2, 3], [])], [tensor([3, 3], [])])).rejects.toThrow(/head forward: .*\{3,3\}.*\{2,3\}/s);
       await expect(program.run([], [tensor([2, 3], [])])).rejects.toThrow("head forward takes 1 inputs and 1 outputs, got 0 and 1");
+    });
+
+    describe.each([
+      ["the queue of a thread", () => runtime.queue(0)],
+      ["the queue of the event loop", () => Promise.resolve(sharedQueue())],
+    ])("%s", (_, open) => {
+      const doubling = async (name = "double") => {
+        const x = vector("x");
+        return runtime.compile(graphOf([x], { y: mul(x, 2) }), { name, singleThreaded: true });
+      };
+      const run = (program: Awaited<ReturnType<typeof doubling>>, from: Tensor, to = from): Command => ({ do: "run", program, inputs: [from], outputs: [to] });
+      const read = (made: Tensor): Command => ({ do: "read", tensor: made });
+
+      test("does commands in their order, and list after list", async () => {
+        const [queue, program] = [await open(), await doubling()];
+        const x = tensor([3], [1, 2, 3]);
+        const first = queue.submit([run(program, x), read(x), run(program, x), read(x), { do: "write", tensor: x, data: Float32Array.of(5, 6, 7) }]);
+        const second = queue.submit([run(program, x), read(x), { do: "fill", tensor: x, value: 4 }, run(program, x)]);
+        expect(await first).toEqual([Float32Array.of(2, 4, 6), Float32Array.of(4, 8, 12)]);
+        expect(await second).toEqual([Float32Array.of(10, 12, 14)]);
+        expect(numbers(x)).toEqual([8, 8, 8]);
+        expect(await queue.submit([])).toEqual([]);
+      });
+
+      test("writes other types, and into the middle of a memory", async () => {
+        const queue = await open();
+        const memory = runtime.allocate(48);
+        const whole = runtime.tensor(memory, 0, "int64", [6]);
+        await queue.submit([{ do: "write", tensor: runtime.tensor(memory, 16, "int64", [2]), data: BigInt64Array.of(-1n, 9n) }]);
+        expect([...(whole.data as BigInt64Array)]).toEqual([0n, 0n, -1n, 9n, 0n, 0n]);
+      });
+
+      test("copies rows within a memory", async () => {
+        const queue = await open();
+        const within = tensor([12], [0, 1, 2, 3, 4, 5]);
+        await queue.submit([{ do: "copyRows", within, to: 6, width: 2, starts: Uint32Array.of(3, 0, 3) }]);
+        expect(numbers(within)).toEqual([0, 1, 2, 3, 4, 5, 3, 4, 0, 1, 3, 4]);
+      });
+
+      test("a command that fails leaves out the rest of its list and nothing else", async () => {
+        const [queue, program] = [await open(), await doubling("head forward")];
+        const [x, wide] = [tensor([2], [1, 1]), tensor([3], [])];
+        const failing = queue.submit([run(program, x), run(program, x, wide), { do: "fill", tensor: x, value: 9 }]);
+        const next = queue.submit([run(program, x), read(x)]);
+        await expect(failing).rejects.toThrow(/head forward: .*\{3\}.*\{2\}/s);
+        expect(await next).toEqual([Float32Array.of(4, 4)]);
+      });
+
+      test("a signal ends a list soon, in the middle or before it has begun, and the queue goes on", async () => {
+        const queue = await open();
+        const program = await runtime.compile(longGraph(300, 512), { singleThreaded: true });
+        const [x, y] = [tensor([512, 512], new Float32Array(512 * 512).fill(1)), tensor([512, 512], [])];
+        const long: Command = { do: "run", program, inputs: [x], outputs: [y] };
+        const controller = new AbortController();
+        const reason = new Error("stopped by hand");
+        const lists = [queue.submit([long, long], { signal: controller.signal }), queue.submit([long], { signal: controller.signal })];
+        setTimeout(() => controller.abort(reason), 30);
+        const start = performance.now();
+        for (const list of lists) await expect(list).rejects.toBe(reason);
+        const untilStopped = performance.now() - start;
+        await expect(queue.submit([long], { signal: controller.signal })).rejects.toBe(reason); // already aborted
+        const whole = performance.now();
+        await queue.submit([long], { signal: new AbortController().signal });
+        expect(untilStopped).toBeLessThan((performance.now() - whole) / 2 + 100);
+        expect(numbers(y)[0]).toBe(1);
+      });
+
+      test("the event loop goes on meanwhile", async () => {
+        const queue = await open();
+        const program = await runtime.compile(longGraph(60, 512), { singleThreaded: true });
+        const [x, y] = [tensor([512, 512], new Float32Array(512 * 512).fill(1)), tensor([512, 512], [])];
+        let ticks = 0;
+        const timer = setInterval(() => ticks++, 2);
+        const start = performance.now();
+        await queue.submit([{ do: "run", program, inputs: [x], outputs: [y] }]);
+        const spent = performance.now() - start;
+        clearInterval(timer);
+        expect(spent).toBeGreaterThan(20); // else this test measures nothing
+        expect(ticks).toBeGreaterThan(spent / 40);
+      });
+    });
+
+    test("a number is always the same queue, and queues compute at once", async () => {
+      const [first, second] = [await runtime.queue(0), await runtime.queue(1)];
+      expect(await runtime.queue(0)).toBe(first);
+      expect(second).not.toBe(first);
+      const program = await runtime.compile(longGraph(60, 512), { singleThreaded: true });
+      const submit = (queue: typeof first): Promise<unknown> => {
+        const [x, y] = [tensor([512, 512], new Float32Array(512 * 512).fill(1)), tensor([512, 512], [])];
+        return queue.submit([{ do: "run", program, inputs: [x], outputs: [y] }]);
+      };
+      const isDone = { short: false };
+      const long = Promise.all([submit(first), submit(first), submit(first), submit(first)]);
+      const short = submit(second).then(() => (isDone.short = true));
+      await submit(first).then(() => expect(isDone.short).toBe(true)); // behind four others, where the other queue had one
+      await Promise.all([long, short]);
     });
 
     test("a profile of the runs is written where one is asked for", async () => {

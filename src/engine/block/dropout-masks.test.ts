@@ -1,6 +1,7 @@
 /** Masks as pure functions of seed, step, place and sample; their statistics, and how alike different ones are. */
 import { describe, expect, test } from "vitest";
-import { bankLength, type DropoutKey, fillDropoutBank, fillDropoutMask } from "./dropout-masks.js";
+import { copyRows } from "../runtime/copy-rows.js";
+import { bankLength, type DropoutKey, dropoutRows, fillDropoutBank } from "./dropout-masks.js";
 
 const key: DropoutKey = { seed: 42, step: 3, place: 5, samples: [0, 1, 2, 3] };
 
@@ -22,7 +23,7 @@ function mask(shape: number[], rate: number, other: Partial<DropoutKey> = {}): F
   const memory = memoryOf(full.seed, rate);
   const end = bankLength + shape.reduce((product, size) => product * size, 1);
   memory.fill(NaN, bankLength, end);
-  fillDropoutMask(memory, 0, bankLength, shape, full);
+  copyRows(memory, bankLength, shape[shape.length - 1], dropoutRows(0, shape, full));
   return memory.slice(bankLength, end);
 }
 

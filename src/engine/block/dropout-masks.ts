@@ -1,9 +1,8 @@
 /**
  * Dropout masks that depend on seed, step, sample and place only: the same for any number of threads and any split into
  * micro-batches, the same after resume. The random elements come from a bank drawn once from the seed; every row of a mask
- * (the last axis) is a stretch of the bank whose start is a hash of the row's identity. Filling a mask is then copying, a few
- * gigabytes a second, where drawing numbers costs more than a nanosecond an element. Bank and masks lie in one memory, because
- * copying within an array is what JavaScript does fastest.
+ * (the last axis) is a stretch of the bank whose start is a hash of the row's identity. Filling a mask is then copying rows, a few
+ * gigabytes a second, where drawing numbers costs more than a nanosecond an element.
  */
 import { randomGenerator } from "../random.js";
 
@@ -46,28 +45,28 @@ function mix(value: number): number {
 }
 
 /**
- * Fills the mask that lies at `at` in `memory`, of `shape` [samples, …, width], from the bank that lies at `bank` in the same memory;
- * both offsets count elements. A mask that all samples of a step share (of parameters, say) has rows in place of the samples.
+ * Where in memory each row of a mask of `shape` [samples, …, width] is copied from, in elements, with the bank at `bank`. A mask that all
+ * samples of a step share (of parameters, say) has rows in place of the samples.
  */
-export function fillDropoutMask(memory: Float32Array, bank: number, at: number, shape: readonly number[], key: DropoutKey): void {
+export function dropoutRows(bank: number, shape: readonly number[], key: DropoutKey): Uint32Array {
   const width = shape[shape.length - 1];
   const groups = shape.slice(1, -2).reduce((product, size) => product * size, 1);
   const rows = shape.length > 2 ? shape[shape.length - 2] : 1;
+  const starts = new Uint32Array(shape[0] * groups * rows);
   if (width > widestRow) throw new Error(`internal: dropout rows should have at most ${widestRow} elements, got ${width}`);
   // Every word of the identity is mixed in on its own, so that counters never wrap into one another.
   let common = mix(key.seed ^ 0x5bd1e995);
   common = mix(common ^ Math.imul(key.step | 0, 0x27d4eb2f));
   common = mix(common + Math.floor(key.step / 0x1_0000_0000));
   common = mix(common ^ Math.imul(key.place, 0x165667b1));
-  for (let sample = 0; sample < shape[0]; sample++) {
+  for (let sample = 0, at = 0; sample < shape[0]; sample++) {
     const base = mix(common ^ Math.imul(key.samples === undefined ? sample : key.samples[sample] | 0, 0x9e3779b1));
     for (let group = 0; group < groups; group++) {
       const head = mix(base + Math.imul(group + 1, 0x85ebca77));
       for (let row = 0; row < rows; row++) {
-        const start = bank + (mix(head ^ Math.imul(row + 1, 0xc2b2ae3d)) >>> (32 - startBits)) * grain;
-        memory.copyWithin(at, start, start + width);
-        at += width;
+        starts[at++] = bank + (mix(head ^ Math.imul(row + 1, 0xc2b2ae3d)) >>> (32 - startBits)) * grain;
       }
     }
   }
+  return starts;
 }

@@ -33,7 +33,7 @@ export async function createGradientCopies(runtime: Runtime, store: ParameterSto
   return {
     gradient: (name, lane) => (lane === 0 ? store.parameters.get(name)!.gradient! : copies[lane - 1].gradients.get(name)!),
     addUp: async () => {
-      await shortRuns(pieces, runtime.threads);
+      await shortRuns(runtime, pieces);
       for (const { whole } of copies) (whole.data as Float32Array).fill(0);
     },
     release: () => {

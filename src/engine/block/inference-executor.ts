@@ -2,12 +2,12 @@
  * Runs a network forward only: its blocks joined end to end into one graph, so that the runtime reuses memory between layers
  * and nothing is kept. Weights are inputs bound to the parameter store: what training writes, evaluation reads, without a copy.
  */
-import { InternalError } from "../../errors.js";
 import { fuseForInference } from "../fusions/inference.js";
 import { type Bindings, evaluateShape } from "../graph/dimension.js";
 import { Graph } from "../graph/graph.js";
 import { input, type TensorType, type Value } from "../graph/value.js";
-import { bytesPerElement, type HostArray, type Memory, type Program, type Runtime, type RunOptions, runsSideBySide, type Tensor } from "../runtime/runtime.js";
+import { type Lane, openLanes, type RunOnLane } from "../runtime/lanes.js";
+import { bytesPerElement, type Command, type HostArray, type Memory, type Runtime, type RunOptions, type Tensor } from "../runtime/runtime.js";
 import { type Network, traceBlock } from "./block.js";
 import type { ParameterStore } from "./parameter-store.js";
 
@@ -47,24 +47,15 @@ export function joinNetwork(network: Network, outputs: readonly string[]): Joine
 
 export interface InferenceExecutor {
   readonly inputs: readonly string[];
-  /** Outputs are copies. Runs asked for at once follow each other in the order of the calls: they share the memory of inputs and outputs. */
+  /** Outputs are copies. Runs asked for at once follow each other in the order of the calls. */
   run(bindings: Bindings, inputs: Readonly<Record<string, HostArray>>, options?: RunOptions): Promise<Record<string, Float32Array>>;
   /**
-   * For many runs: as many at once as `atOnce` says, each computed on one thread. Threads that share a run wait for each other at every
-   * operator; threads with runs of their own do not. One at a time, on all threads, where the runtime cannot keep each busy with a run.
+   * For many runs, each computed on one thread: as many should be asked for at a time as `atOnce` says. It says one where there is one thread or
+   * there are very many, which then share each run.
    */
   many(): Promise<{ readonly atOnce: number; readonly run: InferenceExecutor["run"] }>;
   /** Gives the program back, once the runs asked for before have ended. */
   release(): void;
-}
-
-/** Runs of one program, one after the other in the order of the calls, in memory that is kept between them. */
-interface Lane {
-  readonly run: InferenceExecutor["run"];
-  /** Runs asked for that have not ended. */
-  readonly waiting: () => number;
-  /** Resolves when all of them have. */
-  readonly idle: () => Promise<unknown>;
 }
 
 export async function createInferenceExecutor(
@@ -76,75 +67,48 @@ export async function createInferenceExecutor(
   const joined = joinNetwork(network, outputs);
   const graph = fuseForInference(joined.graph);
   const parameters = joined.parameters.map((name) => store.parameters.get(name)!.tensor);
-  const program = await runtime.compile(graph, { name: "inference" });
-  let isReleased = false;
-
-  const laneOf = (chosen: Program): Lane => {
-    const memories = new Map<string, Memory>();
-    /** Memory of a graph input or output, grown when a larger one comes. */
-    const tensorFor = (name: string, type: TensorType, bindings: Bindings): Tensor => {
-      const shape = evaluateShape(type.shape, bindings);
-      const bytes = shape.reduce((product, size) => product * size, bytesPerElement[type.dtype]);
-      let memory = memories.get(name);
-      if (memory === undefined || memory.byteLength < bytes) memories.set(name, (memory = runtime.allocate(bytes)));
-      return runtime.tensor(memory, 0, type.dtype, shape);
-    };
-    const compute: InferenceExecutor["run"] = async (bindings, inputs, options) => {
-      options?.signal?.throwIfAborted();
-      const ins = joined.inputs.map((name) => {
-        const tensor = tensorFor(name, network.inputs[name], bindings);
-        (tensor.data as Float32Array).set(inputs[name] as Float32Array);
-        return tensor;
+  const lanes = await openLanes(runtime, (singleThreaded) =>
+    runtime.compile(graph, { name: singleThreaded ? "inference on one thread" : "inference", singleThreaded }),
+  );
+  /** Memory of the graph's inputs and outputs, by lane and name: runs of a lane follow each other and share it. */
+  const memories = new Map<Lane, Map<string, Memory>>();
+  /** Memory is kept, and grown when a larger tensor comes. */
+  const tensorFor = (lane: Lane, name: string, type: TensorType, bindings: Bindings): Tensor => {
+    let own = memories.get(lane);
+    if (own === undefined) memories.set(lane, (own = new Map()));
+    const shape = evaluateShape(type.shape, bindings);
+    const bytes = shape.reduce((product, size) => product * size, bytesPerElement[type.dtype]);
+    let memory = own.get(name);
+    if (memory === undefined || memory.byteLength < bytes) own.set(name, (memory = runtime.allocate(bytes)));
+    return runtime.tensor(memory, 0, type.dtype, shape);
+  };
+  const runOn =
+    (run: RunOnLane): InferenceExecutor["run"] =>
+    (bindings, inputs, options) =>
+      run(async (lane) => {
+        const given = joined.inputs.map((name) => tensorFor(lane, name, network.inputs[name], bindings));
+        const made = graph.outputs.map(({ name, value }) => tensorFor(lane, name, value, bindings));
+        try {
+          const results = await lane.queue.submit(
+            [
+              ...given.map((tensor, index): Command => ({ do: "write", tensor, data: inputs[joined.inputs[index]] })),
+              { do: "run", program: lane.program, inputs: [...given, ...parameters], outputs: made },
+              ...made.map((tensor): Command => ({ do: "read", tensor })),
+            ],
+            options,
+          );
+          return Object.fromEntries(results.map((result, index) => [outputs[index], result]));
+        } finally {
+          for (const tensor of [...given, ...made]) tensor.release();
+        }
       });
-      const outs = graph.outputs.map(({ name, value }) => tensorFor(name, value, bindings));
-      try {
-        await chosen.run([...ins, ...parameters], outs, options);
-        return Object.fromEntries(outs.map((tensor, index) => [outputs[index], Float32Array.from(tensor.data as Float32Array)]));
-      } finally {
-        for (const tensor of [...ins, ...outs]) tensor.release();
-      }
-    };
-    let last: Promise<unknown> = Promise.resolve();
-    let waiting = 0;
-    return {
-      run: (...given) => {
-        if (isReleased) return Promise.reject(new InternalError("inference was asked for after release()"));
-        waiting++;
-        const turn = last.then(() => compute(...given)).finally(() => waiting--);
-        last = turn.catch(() => undefined);
-        return turn;
-      },
-      waiting: () => waiting,
-      idle: () => last,
-    };
-  };
-
-  const whole = laneOf(program);
-  let single: Promise<{ program: Program; lanes: readonly Lane[] }> | undefined;
-  const singleThreaded = async () => {
-    const compiled = await runtime.compile(graph, { name: "inference on one thread", singleThreaded: true });
-    return { program: compiled, lanes: Array.from({ length: runtime.threads }, () => laneOf(compiled)) };
-  };
   return {
     inputs: joined.inputs,
-    run: whole.run,
+    run: runOn(lanes.one),
     many: async () => {
-      if (!runsSideBySide(runtime)) return { atOnce: 1, run: whole.run };
-      const { lanes } = await (single ??= singleThreaded());
-      const leastBusy = () => lanes.reduce((best, lane) => (lane.waiting() < best.waiting() ? lane : best));
-      return { atOnce: lanes.length, run: (...given) => leastBusy().run(...given) };
+      const { atOnce, run } = await lanes.many();
+      return { atOnce, run: runOn(run) };
     },
-    release: () => {
-      if (isReleased) return;
-      isReleased = true;
-      void whole.idle().then(() => program.release());
-      void single?.then(
-        async ({ program: compiled, lanes }) => {
-          await Promise.all(lanes.map((lane) => lane.idle()));
-          compiled.release();
-        },
-        () => undefined, // told to whoever asked for it
-      );
-    },
+    release: lanes.release,
   };
 }

@@ -5,11 +5,12 @@
  */
 import type { ResidualPolicy } from "../autodiff/residuals.js";
 import { type Bindings, evaluateShape } from "../graph/dimension.js";
-import { bytesPerElement, type HostArray, type Memory, type Runtime, type Tensor } from "../runtime/runtime.js";
+import { bytesPerElement, type Command, type HostArray, type Memory, type Runtime, type Tensor } from "../runtime/runtime.js";
+import { sharedQueue } from "../runtime/shared-queue.js";
 import { accumulatedGradients, gradientName, lifetimesOf, maskName, slotName, tensorTypes } from "./arena-layout.js";
 import type { Network } from "./block.js";
 import type { Slot } from "./differentiate.js";
-import { bankLength, fillDropoutBank, fillDropoutMask } from "./dropout-masks.js";
+import { bankLength, dropoutRows, fillDropoutBank } from "./dropout-masks.js";
 import { createGradientCopies } from "./gradient-copies.js";
 import { type MemoryPlan, planMemory } from "./memory-plan.js";
 import type { ParameterStore } from "./parameter-store.js";
@@ -46,7 +47,7 @@ interface Binding {
   /** Bytes from the start of `elements`. */
   offsetOf(name: string): number;
   /** Banks of random elements, and the arenas of all lanes. */
-  readonly elements: Float32Array;
+  readonly whole: Tensor;
 }
 
 export interface TrainingExecutor {
@@ -83,7 +84,8 @@ export async function createTrainingExecutor(
   // Behind a bank of random elements for each dropout rate lies the arena of each lane.
   const rates = [...new Set(calls.flatMap(({ graphs }) => graphs.dropouts.map(({ rate }) => rate)))];
   const bankBytes = rates.length * bankLength * bytesPerElement.float32;
-  let arenas: { memory: Memory; elements: Float32Array; /** Of each. */ byteLength: number } | undefined;
+  let arenas: { memory: Memory; whole: Tensor; /** Of each. */ byteLength: number } | undefined;
+  const queues = lanes === 1 ? [sharedQueue()] : await Promise.all(Array.from({ length: lanes }, (_, lane) => runtime.queue(lane)));
 
   const planFor = (bindings: Bindings): MemoryPlan => {
     const key = Object.entries(bindings).map(([name, size]) => `${name}=${size}`).sort().join(" ");
@@ -96,15 +98,18 @@ export async function createTrainingExecutor(
   };
   const grow = (byteLength: number) => {
     if (arenas === undefined || byteLength > arenas.byteLength) {
-      arenas?.memory.release();
+      releaseArenas();
       const bytes = bankBytes + lanes * byteLength;
       const memory = runtime.allocate(bytes);
       const whole = runtime.tensor(memory, 0, "float32", [bytes / bytesPerElement.float32]);
-      arenas = { memory, elements: whole.data as Float32Array, byteLength };
-      whole.release();
-      for (const [index, rate] of rates.entries()) fillDropoutBank(arenas.elements.subarray(index * bankLength), options.seed, rate);
+      arenas = { memory, whole, byteLength };
+      for (const [index, rate] of rates.entries()) fillDropoutBank((whole.data as Float32Array).subarray(index * bankLength), options.seed, rate);
     }
     return arenas;
+  };
+  const releaseArenas = () => {
+    arenas?.whole.release();
+    arenas?.memory.release();
   };
   const growFor = (shapes: Iterable<Bindings>) => {
     let most = 0;
@@ -117,7 +122,7 @@ export async function createTrainingExecutor(
   /** Lays the micro-batch's tensors into the arena of `lane` for as long as `use` runs. */
   const withBindings = async <T>(batch: MicroBatch, lane: number, use: (binding: Binding) => Promise<T>): Promise<T> => {
     const plan = planFor(batch.bindings);
-    const { memory, elements, byteLength } = grow(plan.byteLength);
+    const { memory, whole, byteLength } = grow(plan.byteLength);
     const start = bankBytes + lane * byteLength;
     const made = new Map<string, Tensor>();
     const offsetOf = (name: string) => {
@@ -134,8 +139,7 @@ export async function createTrainingExecutor(
       return tensor;
     };
     try {
-      for (const name of Object.keys(network.inputs)) (tensorOf(name).data as Float32Array).set(batch.inputs[name] as Float32Array);
-      return await use({ batch, lane, tensorOf, offsetOf, elements });
+      return await use({ batch, lane, tensorOf, offsetOf, whole });
     } finally {
       for (const tensor of made.values()) tensor.release();
     }
@@ -146,41 +150,53 @@ export async function createTrainingExecutor(
       const name = prepared.call.parameters[slot.name];
       return slot.kind === "parameter" ? store.parameters.get(name)!.tensor : gradients.gradient(name, binding.lane);
     });
-  const fillMasks = ({ batch, elements, offsetOf }: Binding, prepared: TrainingCall | undefined) =>
-    prepared?.graphs.dropouts.forEach(({ type, rate }, site) => {
-      const at = offsetOf(maskName(prepared, site)) / bytesPerElement.float32;
+  const fillMasks = ({ batch, whole, offsetOf }: Binding, prepared: TrainingCall): Command[] =>
+    prepared.graphs.dropouts.map(({ type, rate }, site) => {
+      const to = offsetOf(maskName(prepared, site)) / bytesPerElement.float32;
+      const shape = evaluateShape(type.shape, batch.bindings);
       const place = prepared.place * sitesPerCall + site;
       // A first dimension of fixed size is no batch: what the samples share drops the same elements for all of them, however they are cut.
       const samples = typeof type.shape[0] === "number" ? undefined : batch.samples;
-      const key = { seed: options.seed, step: batch.step, place, samples };
-      fillDropoutMask(elements, rates.indexOf(rate) * bankLength, at, evaluateShape(type.shape, batch.bindings), key);
+      const starts = dropoutRows(rates.indexOf(rate) * bankLength, shape, { seed: options.seed, step: batch.step, place, samples });
+      return { do: "copyRows", within: whole, to, width: shape[shape.length - 1], starts };
     });
-  const runForward = async (binding: Binding, index: number) => {
-    if (index === 0) fillMasks(binding, calls[0]);
-    const { forward, graphs } = calls[index];
-    const running = forward.run(bind(binding, calls[index], graphs.forward.inputs), bind(binding, calls[index], graphs.forward.outputs));
-    fillMasks(binding, calls[index + 1]); // while the other threads compute
-    await running;
+  const writeInputs = (binding: Binding) =>
+    Object.keys(network.inputs).map((name): Command => ({ do: "write", tensor: binding.tensorOf(name), data: binding.batch.inputs[name] }));
+  /** One call forward; behind it the masks of the next, which are filled meanwhile. */
+  const forward = (binding: Binding, index: number): Command[] => {
+    const { forward: program, graphs } = calls[index];
+    return [
+      ...(index === 0 ? fillMasks(binding, calls[0]) : []),
+      { do: "run", program, inputs: bind(binding, calls[index], graphs.forward.inputs), outputs: bind(binding, calls[index], graphs.forward.outputs) },
+      ...(index + 1 < calls.length ? fillMasks(binding, calls[index + 1]) : []),
+    ];
   };
+  const backward = (binding: Binding): Command[] => [
+    { do: "fill", tensor: binding.tensorOf(gradientName(options.loss)), value: 1 },
+    ...[...sharedGradients].map((name): Command => ({ do: "fill", tensor: binding.tensorOf(gradientName(name)), value: 0 })),
+    ...[...calls].reverse().flatMap((prepared): Command[] => {
+      const { backward } = prepared.graphs;
+      if (backward === undefined || prepared.backward === undefined) return [];
+      return [{ do: "run", program: prepared.backward, inputs: bind(binding, prepared, backward.inputs), outputs: bind(binding, prepared, backward.outputs) }];
+    }),
+  ];
 
   const compute = (batch: MicroBatch, outputs: readonly string[], lane: number) =>
     withBindings(batch, lane, async (binding) => {
-      const results: Record<string, Float32Array> = {};
+      const commands = writeInputs(binding);
+      const read: string[] = [];
       for (const [index, { call }] of calls.entries()) {
-        await runForward(binding, index);
+        commands.push(...forward(binding, index));
         // Copied at once: what no later call reads may be written over.
         for (const name of Object.values(call.outputs)) {
-          if (outputs.includes(name)) results[name] = Float32Array.from(binding.tensorOf(name).data as Float32Array);
+          if (!outputs.includes(name)) continue;
+          commands.push({ do: "read", tensor: binding.tensorOf(name) });
+          read.push(name);
         }
       }
-      (binding.tensorOf(gradientName(options.loss)).data as Float32Array).fill(1);
-      for (const name of sharedGradients) (binding.tensorOf(gradientName(name)).data as Float32Array).fill(0);
-      for (const prepared of [...calls].reverse()) {
-        const { backward } = prepared.graphs;
-        if (backward === undefined || prepared.backward === undefined) continue;
-        await prepared.backward.run(bind(binding, prepared, backward.inputs), bind(binding, prepared, backward.outputs));
-      }
-      return results;
+      commands.push(...backward(binding));
+      const results = await queues[lane].submit(commands);
+      return Object.fromEntries(read.map((name, index) => [name, results[index]]));
     });
 
   return {
@@ -191,23 +207,24 @@ export async function createTrainingExecutor(
     run: (batch, outputs) => compute(batch, outputs, 0),
     runAll: async (batches, outputs) => {
       growFor(batches.map(({ bindings }) => bindings)); // not while a lane computes in it
-      const results = new Array<Record<string, Float32Array>>(batches.length);
       // Time goes nearly with the number of tokens, and so with that of the inputs' elements.
       const costs = batches.map(({ inputs }) => Object.values(inputs).reduce((sum, { length }) => sum + length, 0));
       const shares = shareOut(costs, lanes);
-      const ended = await Promise.allSettled(
-        shares.map(async (share, lane) => {
-          for (const index of share) results[index] = await compute(batches[index], outputs, lane);
-        }),
-      );
-      for (const lane of ended) if (lane.status === "rejected") throw lane.reason;
+      const running = new Array<Promise<Record<string, Float32Array>>>(batches.length);
+      // The first of each lane before the second of any, so that all lanes begin at once.
+      for (let turn = 0; turn < batches.length; turn++) {
+        for (const [lane, share] of shares.entries()) if (turn < share.length) running[share[turn]] = compute(batches[share[turn]], outputs, lane);
+      }
+      await Promise.allSettled(running); // a lane that fails leaves the others in their arenas
+      const results = await Promise.all(running);
       if (batches.length > 1) await gradients.addUp();
       return results;
     },
     firstNonFinite: (batch) =>
       withBindings(batch, 0, async (binding) => {
+        await queues[0].submit(writeInputs(binding));
         for (const [index, { call, graphs }] of calls.entries()) {
-          await runForward(binding, index);
+          await queues[0].submit(forward(binding, index));
           for (const [local, { dtype }] of graphs.outputs) {
             const { data } = binding.tensorOf(call.outputs[local]);
             if (dtype === "float32" && !(data as Float32Array).every(Number.isFinite)) return call.name;
@@ -219,7 +236,7 @@ export async function createTrainingExecutor(
     release: () => {
       for (const program of new Set(calls.flatMap(({ forward, backward }) => [forward, backward]))) program?.release();
       gradients.release();
-      arenas?.memory.release();
+      releaseArenas();
     },
   };
 }

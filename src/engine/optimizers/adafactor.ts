@@ -10,9 +10,9 @@ import { add, div, maximum, mul, sub } from "../ops/arithmetic.js";
 import { sqrt, square } from "../ops/elementwise.js";
 import { mean } from "../ops/reduction.js";
 import { reshape } from "../ops/shape.js";
-import { allocateTensor, type Memory, type Program, type Runtime, type Tensor } from "../runtime/runtime.js";
+import { allocateTensor, type Command, type Memory, type Program, type Runtime, type Tensor } from "../runtime/runtime.js";
 import type { Optimizer, StateTensor } from "./optimizer.js";
-import { type ShortRun, shortRuns } from "../runtime/short-runs.js";
+import { sharedQueue } from "../runtime/shared-queue.js";
 
 export interface AdafactorSettings {
   /** Added to squared gradients; 1e-30. */
@@ -46,7 +46,7 @@ export async function createAdafactor(runtime: Runtime, store: ParameterStore, s
   const views: Tensor[] = [];
   const memories: Memory[] = [];
 
-  const prepare = async (parameter: StoredParameter, group: ParameterGroup): Promise<ShortRun> => {
+  const prepare = async (parameter: StoredParameter, group: ParameterGroup): Promise<Command> => {
     const { shape } = parameter.declaration;
     const factored = shape.length >= 2;
     const decay = group.decay && weightDecay !== 0;
@@ -69,10 +69,11 @@ export async function createAdafactor(runtime: Runtime, store: ParameterStore, s
       return tensor;
     });
     const weights = view("weights");
-    return { program: programs.get(key)!, inputs: [weights, view("gradients"), ...own, ...scalars], outputs: [weights, ...own] };
+    return { do: "run", program: programs.get(key)!, inputs: [weights, view("gradients"), ...own, ...scalars], outputs: [weights, ...own] };
   };
 
-  const runs: ShortRun[] = [];
+  const queue = sharedQueue();
+  const runs: Command[] = [];
   for (const group of store.groups) for (const parameter of group.parameters) runs.push(await prepare(parameter, group));
   const optimizer: Optimizer = {
     name: "adafactor",
@@ -85,7 +86,7 @@ export async function createAdafactor(runtime: Runtime, store: ParameterStore, s
         kept: 1 - step ** decayRate,
       };
       scalarNames.forEach((name, at) => (scalars[at].data[0] = values[name]));
-      await shortRuns(runs, 2);
+      await queue.submit(runs);
       optimizer.step = step;
     },
     state: () => states,

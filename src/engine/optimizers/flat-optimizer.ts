@@ -69,7 +69,7 @@ export async function createFlatOptimizer(
     async update({ rate, gradientScale = 1 }) {
       const values = rule.scalars({ rate, gradientScale, step: optimizer.step + 1 });
       scalarNames.forEach((name, at) => (scalars[at].data[0] = values[name]));
-      await shortRuns(pieces, runtime.threads);
+      await shortRuns(runtime, pieces);
       optimizer.step++;
     },
     state: () => states,

@@ -62,22 +62,51 @@ export interface Program {
   release(): void;
 }
 
+/** One thing to do in a queue, with tensors where they lie. */
+export type Command =
+  | { readonly do: "run"; readonly program: Program; readonly inputs: readonly Tensor[]; readonly outputs: readonly Tensor[] }
+  /** Every element ← value. */
+  | { readonly do: "fill"; readonly tensor: Tensor; readonly value: number }
+  /** The elements ← data. */
+  | { readonly do: "write"; readonly tensor: Tensor; readonly data: HostArray }
+  /** In `within`, row i of width elements, which begins at element to + i·width, ← the elements from starts[i] on. */
+  | { readonly do: "copyRows"; readonly within: Tensor; readonly to: number; readonly width: number; readonly starts: Uint32Array }
+  /** A copy of the elements, float32, is one of the results. */
+  | { readonly do: "read"; readonly tensor: Tensor };
+
+/** Does what it is told, in order. */
+export interface Queue {
+  /**
+   * Does `commands` behind all those submitted before; returns what its "read" commands found. Programs and tensors must stay until the
+   * promise has settled. Rows may be copied while the program that stands before them runs. When a command fails or the signal comes the
+   * promise rejects and the rest of the list is left out; later lists are done all the same.
+   */
+  submit(commands: readonly Command[], options?: RunOptions): Promise<Float32Array[]>;
+}
+
 export interface Runtime {
   readonly name: string;
   /** Threads that compute. */
   readonly threads: number;
-  /** Runs that can go on at once. Where they are fewer than the threads, runs of single-threaded programs leave threads idle. */
-  readonly concurrentRuns: number;
   allocate(byteLength: number): Memory;
   tensor(memory: Memory, byteOffset: number, dtype: DataType, shape: readonly number[]): Tensor;
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+  /**
+   * The queue of this number, from 0: it has a thread of its own, which is started when the queue is first asked for and computes programs
+   * compiled with `singleThreaded`, without a word to the event loop between one command and the next. With one queue for each of `threads`
+   * all are kept busy, each with a computation for itself.
+   */
+  queue(index: number): Promise<Queue>;
   /** A program of a model from elsewhere. Throws an Error with the runtime's reason where it cannot run it. */
   load(model: OnnxModel, options?: LoadOptions): Promise<Program>;
 }
 
-/** Whether every thread can be kept busy with a run of its own, and there are several to gain by it. */
-export function runsSideBySide({ threads, concurrentRuns }: Pick<Runtime, "threads" | "concurrentRuns">): boolean {
-  return threads > 1 && threads <= concurrentRuns;
+/** Most queues that work is spread over: the thread of each has a JavaScript engine of its own, some 10 MB. */
+export const mostQueues = 8;
+
+/** A queue for each thread that computes, up to `mostQueues`. */
+export function queuesOf(runtime: Runtime): Promise<Queue[]> {
+  return Promise.all(Array.from({ length: Math.min(runtime.threads, mostQueues) }, (_, index) => runtime.queue(index)));
 }
 
 export const bytesPerElement: Readonly<Record<DataType, number>> = { float32: 4, int64: 8, int32: 4, bool: 1, uint8: 1, int8: 1, float16: 2 };

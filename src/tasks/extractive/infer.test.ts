@@ -51,7 +51,7 @@ describe("logits of many windows", () => {
     };
     await expect(inferSpans(reader, program, features, { batchSize: 2, onProgress, signal: stop.signal })).rejects.toThrow("enough");
     expect(told.slice(0, 2)).toEqual([2, 4]);
-    expect(told.length).toBeLessThanOrEqual(3); // the batch that the other thread had begun
+    expect(told.length).toBeLessThanOrEqual(5); // the batches that were asked for meanwhile: two for each thread
   });
 
   test("of no windows are none", async () => {

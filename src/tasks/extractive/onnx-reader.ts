@@ -11,15 +11,17 @@ import {
   type Bindings,
   type HostArray,
   type InferenceExecutor,
+  type Lane,
   type OnnxHeader,
+  openLanes,
   type Program,
   readOnnxHeader,
+  type RunOnLane,
   type RunOptions,
-  runsSideBySide,
   type Runtime,
   type Tensor,
 } from "../../engine/index.js";
-import { InternalError, LecternError } from "../../errors.js";
+import { LecternError } from "../../errors.js";
 import { containedFile, readContainedBytes } from "../../files/plain-file.js";
 
 /** A protobuf message ends at 2 GB. */
@@ -82,46 +84,30 @@ export async function createOnnxInference(runtime: Runtime, { file, bytes }: Onn
       .catch((error: unknown) => {
         throw corrupt(file, (error as Error).message);
       });
-  const program = await load(false);
-  let single: Promise<Program> | undefined;
-  let isReleased = false;
-  const running = new Set<Promise<unknown>>();
+  const lanes = await openLanes(runtime, load);
   const runOn =
-    (chosen: Program): InferenceExecutor["run"] =>
-    (...given) => {
-      if (isReleased) return Promise.reject(new InternalError("inference was asked for after release()"));
-      const run = compute(runtime, chosen, ...given);
-      running.add(run);
-      return run.finally(() => running.delete(run));
-    };
+    (run: RunOnLane): InferenceExecutor["run"] =>
+    (bindings, inputs, options) =>
+      run((lane) => compute(runtime, lane, bindings, inputs, options));
   return {
-    inputs: program.inputs,
-    run: runOn(program),
+    inputs: lanes.program.inputs,
+    run: runOn(lanes.one),
     many: async () => {
-      if (!runsSideBySide(runtime)) return { atOnce: 1, run: runOn(program) };
-      single ??= load(true);
-      return { atOnce: runtime.threads, run: runOn(await single) };
+      const { atOnce, run } = await lanes.many();
+      return { atOnce, run: runOn(run) };
     },
-    release: () => {
-      if (isReleased) return;
-      isReleased = true;
-      void Promise.allSettled(running).then(async () => {
-        program.release();
-        (await single?.catch(() => undefined))?.release();
-      });
-    },
+    release: lanes.release,
   };
 }
 
 /** One run: inputs copied in, the two logits copied out by being given away. */
 async function compute(
   runtime: Runtime,
-  program: Program,
+  { program, queue }: Lane,
   { batch, seq }: Bindings,
   inputs: Readonly<Record<string, HostArray>>,
   options?: RunOptions,
 ): Promise<Record<string, Float32Array>> {
-  options?.signal?.throwIfAborted();
   const tensors: Tensor[] = [];
   const tensor = (dtype: "int64" | "float32"): Tensor => {
     tensors.push(allocateTensor(runtime, dtype, [batch, seq]));
@@ -134,7 +120,7 @@ async function compute(
       return made;
     });
     const made = program.outputs.map(() => tensor("float32"));
-    await program.run(given, made, options);
+    await queue.submit([{ do: "run", program, inputs: given, outputs: made }], options);
     const logits = Object.fromEntries(made.map(({ data }, index) => [program.outputs[index], data as Float32Array]));
     return {
       start_logits: logits.start_logits,

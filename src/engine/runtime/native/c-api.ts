@@ -20,7 +20,7 @@ type NativeFunction = ((...args: unknown[]) => unknown) & { async: (...args: unk
 const table = {
   GetErrorMessage: [2, "const char *GetErrorMessage(void *status)"],
   CreateSessionFromArray: [8, "void *CreateSessionFromArray(void *env, const uint8_t *model, size_t length, void *options, _Out_ void **session)"],
-  Run: [9, "void *Run(void *session, void *options, const char **inputNames, void **inputs, size_t inputCount, const char **outputNames, size_t outputCount, _Inout_ void **outputs)"],
+  Run: [9, "void *Run(void *session, void *options, const void *inputNames, const void *inputs, size_t inputCount, const void *outputNames, size_t outputCount, void *outputs)"],
   CreateSessionOptions: [10, "void *CreateSessionOptions(_Out_ void **options)"],
   EnableProfiling: [14, process.platform === "win32" ? "void *EnableProfiling(void *options, str16 prefix)" : "void *EnableProfiling(void *options, const char *prefix)"],
   DisableMemPattern: [17, "void *DisableMemPattern(void *options)"],
@@ -95,6 +95,35 @@ function bind(): CApi {
     return value;
   };
   return { ...functions, check, make, text, version };
+}
+
+/** Strings as the library takes them, laid out once: an array of addresses and what it points to. Both stay as long as this object. */
+export interface NameArray {
+  readonly address: Pointer;
+  readonly bytes: Uint8Array;
+  readonly pointers: BigUint64Array;
+}
+
+export function nameArray(names: readonly string[]): NameArray {
+  const bytes = new TextEncoder().encode(names.map((name) => `${name}\0`).join("") + "\0"); // never empty
+  const pointers = new BigUint64Array(new ArrayBuffer((names.length + 1) * 8));
+  const start = addressOf(bytes);
+  let at = 0;
+  names.forEach((name, index) => {
+    pointers[index] = start + BigInt(at);
+    at += Buffer.byteLength(name) + 1;
+  });
+  return { address: addressOf(pointers), bytes, pointers };
+}
+
+/** Where the elements of an array lie. */
+export function addressOf(array: ArrayBufferView): bigint {
+  return koffi.address(array);
+}
+
+/** The memory at an address of this process, not copied; it must outlive the view. */
+export function viewAt(address: Pointer, byteLength: number): ArrayBuffer {
+  return koffi.view(address, byteLength);
 }
 
 function load(path: string) {

@@ -47,6 +47,32 @@ test.each([1, 1_000_000])("subnormal numbers are zero on every thread: %d elemen
   for (let repeat = 0; repeat < 3; repeat++) expect((await run([given]))[0].data.every((value) => value === 0)).toBe(true);
 });
 
+test("subnormal numbers are zero on the thread of a queue", async () => {
+  const x = input("x", "float32", [4]);
+  const program = await testRuntime().compile(new Graph([x], [{ name: "y", value: mul(x, 1e-3) }]), { singleThreaded: true });
+  const [given, made] = [toTensor(float32([4], [1e-37, 1, 1e-37, 1])), toTensor(float32([4], [0, 0, 0, 0]))];
+  const queue = await testRuntime().queue(0);
+  const [found] = await queue.submit([
+    { do: "run", program, inputs: [given], outputs: [made] },
+    { do: "read", tensor: made },
+  ]);
+  expect(found).toEqual(Float32Array.of(0, 1e-3, 0, 1e-3));
+});
+
+test("a queue with nothing to do keeps no process alive; one that computes does", async () => {
+  const script = join(folder, "queue.mts");
+  const sources = new URL("../..", import.meta.url).href;
+  writeFileSync(
+    script,
+    `import { nativeRuntime } from "${sources}runtime/native/native-runtime.js";
+import { allocateTensor } from "${sources}runtime/runtime.js";
+const queue = await nativeRuntime({ threads: 2 }).queue(0);
+const tensor = allocateTensor(nativeRuntime(), "float32", [1 << 24]);
+void queue.submit([...Array(20).fill({ do: "fill", tensor, value: 3 }), { do: "read", tensor }]).then(([{ length }]) => console.log("found " + length));`,
+  );
+  expect(await startTypeScript(script, [], { cwd: folder }).ended).toMatchObject({ code: 0, stdout: "found 16777216\n" });
+});
+
 test("a graph that the library refuses is our bug, and says which one", async () => {
   const x = input("x", "uint8", [2]);
   await expect(testRuntime().compile(new Graph([x], [{ name: "y", value: exp(x) }]), { name: "head" })).rejects.toThrow(
