@@ -28,7 +28,9 @@ describe("lectern doctor", () => {
   });
 
   test("with --memory tells what a recipe needs under each policy", async () => {
-    const { stdout } = await runVerb(registerDoctor, "doctor", "--memory", join(folder, "recipe.yaml"));
+    const memory = (...settings: string[]) => runVerb(registerDoctor, "doctor", "--memory", join(folder, "recipe.yaml"), "--set", ...settings);
+    expect((await memory("micro_batches_at_once=2")).stdout).toMatch(/^gradients +\d+ MB {2}\(of 2 micro-batches at once\)$/m);
+    const { stdout } = await memory("micro_batches_at_once=1");
     for (const line of [
       /^weights +\d+ MB$/m,
       /^gradients +\d+ MB$/m,
@@ -37,7 +39,7 @@ describe("lectern doctor", () => {
     ])
       expect(stdout).toMatch(line);
     const { activations } = JSON.parse(
-      (await runVerb(registerDoctor, "doctor", "--memory", join(folder, "recipe.yaml"), "--set", "micro_batch_size=1", "--json")).stdout,
+      (await memory("micro_batch_size=1", "--json")).stdout,
     ) as {
       activations: Record<string, { bytes: number; batch: number }>;
     };

@@ -17,6 +17,7 @@ export { differentiate } from "./block/differentiate.js";
 export { clipFactor, createGradientNorm, type GradientNorm } from "./optimizers/gradient-norm.js";
 export { createOptimizer, type Optimizer, type OptimizerSettings, type StateTensor, type UpdateOptions } from "./optimizers/optimizer.js";
 export { createParameterStore, type ParameterGroup, type ParameterStore, type StoredParameter } from "./block/parameter-store.js";
-export { createTrainingExecutor, type MicroBatch, type TrainingExecutor } from "./block/training-executor.js";
+export type { MicroBatch } from "./block/training-commands.js";
+export { createTrainingExecutor, type TrainingExecutor } from "./block/training-executor.js";
 export type { ResidualPolicy } from "./autodiff/residuals.js";
 export { createInferenceExecutor, type InferenceExecutor, joinNetwork } from "./block/inference-executor.js";

@@ -10,11 +10,12 @@ beforeAll(async () => void (recipes = await openTinyRecipes()));
 afterAll(() => recipes.remove());
 
 describe("the memory estimate", () => {
-  test("counts weights, gradients and optimizer state, and orders the policies", async () => {
-    const estimate = await estimateMemory(recipes.recipe());
+  test.each([1, 2])("counts weights, gradients of %i micro-batches at once and optimizer state, and orders the policies", async (atOnce) => {
+    const estimate = await estimateMemory(recipes.recipe(`micro_batches_at_once=${atOnce}`));
+    expect(estimate.atOnce).toBe(atOnce);
     const bytes = (await readFile(join(recipes.folder, "tiny/model.safetensors"))).byteLength;
     expect(estimate.weights / bytes).toBeCloseTo(1, 1);
-    expect(estimate.gradients).toBe(estimate.weights);
+    expect(estimate.gradients).toBe(atOnce * estimate.weights);
     expect(estimate.optimizer / (2 * estimate.weights)).toBeCloseTo(1, 2);
     expect(estimate.dropout).toBeGreaterThan(16e6); // a bank of 16 MiB for the one rate that the model has
     expect(estimate.dropout).toBeLessThan(18e6);
@@ -34,7 +35,7 @@ describe("the memory estimate", () => {
 
   test("has no moments for SGD, and nothing for what is frozen", async () => {
     expect((await estimateMemory(recipes.recipe("optim=sgd"))).optimizer).toBe(0);
-    const frozen = await estimateMemory(recipes.recipe("frozen_parameters=[bert.embeddings.*]"));
+    const frozen = await estimateMemory(recipes.recipe("frozen_parameters=[bert.embeddings.*]", "micro_batches_at_once=1"));
     expect(frozen.gradients).toBeLessThan(frozen.weights / 10);
     expect(frozen.optimizer / (2 * frozen.gradients)).toBeCloseTo(1, 1);
   });

@@ -7,7 +7,7 @@ import type { Block, Call, Network } from "../../src/engine/block/block.js";
 import { networkParameters } from "../../src/engine/block/block.js";
 import { joinNetwork } from "../../src/engine/block/inference-executor.js";
 import { createParameterStore, type ParameterStore } from "../../src/engine/block/parameter-store.js";
-import type { MicroBatch } from "../../src/engine/block/training-executor.js";
+import type { MicroBatch } from "../../src/engine/block/training-commands.js";
 import {
   add,
   attention,

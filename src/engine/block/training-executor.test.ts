@@ -11,7 +11,8 @@ import type { CompileOptions, Runtime } from "../runtime/runtime.js";
 import { type Block, type Call, type Network, networkParameters } from "./block.js";
 import { createInferenceExecutor } from "./inference-executor.js";
 import { createParameterStore, type ParameterStore } from "./parameter-store.js";
-import { createTrainingExecutor, type MicroBatch, type TrainingExecutor } from "./training-executor.js";
+import type { MicroBatch } from "./training-commands.js";
+import { createTrainingExecutor, type TrainingExecutor } from "./training-executor.js";
 
 const policies: readonly ResidualPolicy[] = ["keep", "recompute", "checkpoint"];
 const bindings = { batch: 3, source: 5, target: 4 };

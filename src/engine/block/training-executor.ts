@@ -5,17 +5,17 @@
  */
 import type { ResidualPolicy } from "../autodiff/residuals.js";
 import { type Bindings, evaluateShape } from "../graph/dimension.js";
-import { bytesPerElement, type Command, type HostArray, type Memory, type Runtime, type Tensor } from "../runtime/runtime.js";
+import { bytesPerElement, type Memory, type Runtime, type Tensor } from "../runtime/runtime.js";
 import { sharedQueue } from "../runtime/shared-queue.js";
-import { accumulatedGradients, gradientName, lifetimesOf, maskName, slotName, tensorTypes } from "./arena-layout.js";
+import { lifetimesOf, tensorTypes } from "./arena-layout.js";
 import type { Network } from "./block.js";
-import type { Slot } from "./differentiate.js";
-import { bankLength, dropoutRows, fillDropoutBank } from "./dropout-masks.js";
+import { bankLength, fillDropoutBank } from "./dropout-masks.js";
 import { createGradientCopies } from "./gradient-copies.js";
 import { type MemoryPlan, planMemory } from "./memory-plan.js";
 import type { ParameterStore } from "./parameter-store.js";
 import { shareOut } from "./share-out.js";
-import { prepareCalls, sitesPerCall, type TrainingCall } from "./training-calls.js";
+import { prepareCalls } from "./training-calls.js";
+import { type Binding, type MicroBatch, trainingCommands } from "./training-commands.js";
 
 export interface TrainingExecutorOptions {
   readonly policy: ResidualPolicy;
@@ -28,26 +28,6 @@ export interface TrainingExecutorOptions {
    */
   readonly lanes?: number;
   readonly profilePrefix?: string;
-}
-
-export interface MicroBatch {
-  /** Sizes of the network's symbolic dimensions. */
-  readonly bindings: Bindings;
-  readonly inputs: Readonly<Record<string, HostArray>>;
-  /** What identifies each sample within its optimizer step: dropout depends on it. */
-  readonly samples: ArrayLike<number>;
-  readonly step: number;
-}
-
-/** A micro-batch with its tensors in the arena. */
-interface Binding {
-  readonly batch: MicroBatch;
-  readonly lane: number;
-  tensorOf(name: string): Tensor;
-  /** Bytes from the start of `elements`. */
-  offsetOf(name: string): number;
-  /** Banks of random elements, and the arenas of all lanes. */
-  readonly whole: Tensor;
 }
 
 export interface TrainingExecutor {
@@ -83,6 +63,7 @@ export async function createTrainingExecutor(
   const plans = new Map<string, MemoryPlan>();
   // Behind a bank of random elements for each dropout rate lies the arena of each lane.
   const rates = [...new Set(calls.flatMap(({ graphs }) => graphs.dropouts.map(({ rate }) => rate)))];
+  const commands = trainingCommands(network, store, calls, { loss: options.loss, seed: options.seed, rates });
   const bankBytes = rates.length * bankLength * bytesPerElement.float32;
   let arenas: { memory: Memory; whole: Tensor; /** Of each. */ byteLength: number } | undefined;
   const queues = lanes === 1 ? [sharedQueue()] : await Promise.all(Array.from({ length: lanes }, (_, lane) => runtime.queue(lane)));
@@ -117,8 +98,6 @@ export async function createTrainingExecutor(
     grow(most);
   };
 
-  const sharedGradients = accumulatedGradients(calls);
-
   /** Lays the micro-batch's tensors into the arena of `lane` for as long as `use` runs. */
   const withBindings = async <T>(batch: MicroBatch, lane: number, use: (binding: Binding) => Promise<T>): Promise<T> => {
     const plan = planFor(batch.bindings);
@@ -139,63 +118,26 @@ export async function createTrainingExecutor(
       return tensor;
     };
     try {
-      return await use({ batch, lane, tensorOf, offsetOf, whole });
+      return await use({ batch, tensorOf, offsetOf, gradientOf: (name) => gradients.gradient(name, lane), whole });
     } finally {
       for (const tensor of made.values()) tensor.release();
     }
   };
-  const bind = (binding: Binding, prepared: TrainingCall, slots: readonly Slot[]) =>
-    slots.map((slot) => {
-      if (slot.kind !== "parameter" && slot.kind !== "parameterGradient") return binding.tensorOf(slotName(prepared, slot));
-      const name = prepared.call.parameters[slot.name];
-      return slot.kind === "parameter" ? store.parameters.get(name)!.tensor : gradients.gradient(name, binding.lane);
-    });
-  const fillMasks = ({ batch, whole, offsetOf }: Binding, prepared: TrainingCall): Command[] =>
-    prepared.graphs.dropouts.map(({ type, rate }, site) => {
-      const to = offsetOf(maskName(prepared, site)) / bytesPerElement.float32;
-      const shape = evaluateShape(type.shape, batch.bindings);
-      const place = prepared.place * sitesPerCall + site;
-      // A first dimension of fixed size is no batch: what the samples share drops the same elements for all of them, however they are cut.
-      const samples = typeof type.shape[0] === "number" ? undefined : batch.samples;
-      const starts = dropoutRows(rates.indexOf(rate) * bankLength, shape, { seed: options.seed, step: batch.step, place, samples });
-      return { do: "copyRows", within: whole, to, width: shape[shape.length - 1], starts };
-    });
-  const writeInputs = (binding: Binding) =>
-    Object.keys(network.inputs).map((name): Command => ({ do: "write", tensor: binding.tensorOf(name), data: binding.batch.inputs[name] }));
-  /** One call forward; behind it the masks of the next, which are filled meanwhile. */
-  const forward = (binding: Binding, index: number): Command[] => {
-    const { forward: program, graphs } = calls[index];
-    return [
-      ...(index === 0 ? fillMasks(binding, calls[0]) : []),
-      { do: "run", program, inputs: bind(binding, calls[index], graphs.forward.inputs), outputs: bind(binding, calls[index], graphs.forward.outputs) },
-      ...(index + 1 < calls.length ? fillMasks(binding, calls[index + 1]) : []),
-    ];
-  };
-  const backward = (binding: Binding): Command[] => [
-    { do: "fill", tensor: binding.tensorOf(gradientName(options.loss)), value: 1 },
-    ...[...sharedGradients].map((name): Command => ({ do: "fill", tensor: binding.tensorOf(gradientName(name)), value: 0 })),
-    ...[...calls].reverse().flatMap((prepared): Command[] => {
-      const { backward } = prepared.graphs;
-      if (backward === undefined || prepared.backward === undefined) return [];
-      return [{ do: "run", program: prepared.backward, inputs: bind(binding, prepared, backward.inputs), outputs: bind(binding, prepared, backward.outputs) }];
-    }),
-  ];
-
   const compute = (batch: MicroBatch, outputs: readonly string[], lane: number) =>
     withBindings(batch, lane, async (binding) => {
-      const commands = writeInputs(binding);
+      const list = commands.inputs(binding);
       const read: string[] = [];
       for (const [index, { call }] of calls.entries()) {
-        commands.push(...forward(binding, index));
+        list.push(...commands.forward(binding, index));
         // Copied at once: what no later call reads may be written over.
         for (const name of Object.values(call.outputs)) {
           if (!outputs.includes(name)) continue;
-          commands.push({ do: "read", tensor: binding.tensorOf(name) });
+          list.push({ do: "read", tensor: binding.tensorOf(name) });
           read.push(name);
         }
       }
-      commands.push(...backward(binding));
-      const results = await queues[lane].submit(commands);
+      list.push(...commands.backward(binding));
+      const results = await queues[lane].submit(list);
       return Object.fromEntries(read.map((name, index) => [name, results[index]]));
     });
 
@@ -222,9 +164,9 @@ export async function createTrainingExecutor(
     },
     firstNonFinite: (batch) =>
       withBindings(batch, 0, async (binding) => {
-        await queues[0].submit(writeInputs(binding));
+        await queues[0].submit(commands.inputs(binding));
         for (const [index, { call, graphs }] of calls.entries()) {
-          await queues[0].submit(forward(binding, index));
+          await queues[0].submit(commands.forward(binding, index));
           for (const [local, { dtype }] of graphs.outputs) {
             const { data } = binding.tensorOf(call.outputs[local]);
             if (dtype === "float32" && !(data as Float32Array).every(Number.isFinite)) return call.name;
