@@ -29,7 +29,7 @@ export interface Lanes {
   release(): void;
 }
 
-/** @param compile makes the program, for one thread or for all; the first only when it is needed */
+/** @param compile makes the program, for one thread or for all; that for one thread only when it is needed */
 export async function openLanes(runtime: Runtime, compile: (singleThreaded: boolean) => Promise<Program>): Promise<Lanes> {
   const whole: Lane = { program: await compile(false), queue: sharedQueue() };
   const running = new Map<Lane, number>();
