@@ -181,7 +181,7 @@ export function describeRuntime(name: string, make: () => Runtime): void {
       test("copies rows within a memory", async () => {
         const queue = await open();
         const within = tensor([12], [0, 1, 2, 3, 4, 5]);
-        await queue.submit([{ do: "copyRows", within, to: 6, width: 2, starts: Uint32Array.of(3, 0, 3) }]);
+        await queue.submit([{ do: "copyRows", tensor: within, to: 6, width: 2, starts: Uint32Array.of(3, 0, 3) }]);
         expect(numbers(within)).toEqual([0, 1, 2, 3, 4, 5, 3, 4, 0, 1, 3, 4]);
       });
 

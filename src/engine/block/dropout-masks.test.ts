@@ -1,6 +1,6 @@
 /** Masks as pure functions of seed, step, place and sample; their statistics, and how alike different ones are. */
 import { describe, expect, test } from "vitest";
-import { copyRows } from "../runtime/copy-rows.js";
+import { copyRows } from "../runtime/host-commands.js";
 import { bankLength, type DropoutKey, dropoutRows, fillDropoutBank } from "./dropout-masks.js";
 
 const key: DropoutKey = { seed: 42, step: 3, place: 5, samples: [0, 1, 2, 3] };

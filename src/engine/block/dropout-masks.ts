@@ -52,8 +52,8 @@ export function dropoutRows(bank: number, shape: readonly number[], key: Dropout
   const width = shape[shape.length - 1];
   const groups = shape.slice(1, -2).reduce((product, size) => product * size, 1);
   const rows = shape.length > 2 ? shape[shape.length - 2] : 1;
-  const starts = new Uint32Array(shape[0] * groups * rows);
   if (width > widestRow) throw new Error(`internal: dropout rows should have at most ${widestRow} elements, got ${width}`);
+  const starts = new Uint32Array(shape[0] * groups * rows);
   // Every word of the identity is mixed in on its own, so that counters never wrap into one another.
   let common = mix(key.seed ^ 0x5bd1e995);
   common = mix(common ^ Math.imul(key.step | 0, 0x27d4eb2f));

@@ -6,7 +6,7 @@ import { symbol } from "../graph/dimension.js";
 import { Graph } from "../graph/graph.js";
 import { input } from "../graph/value.js";
 import { add } from "../ops/arithmetic.js";
-import { bytesPerElement, type Memory, type Runtime, type Tensor } from "../runtime/runtime.js";
+import { bytesPerElement, type Memory, type RunCommand, type Runtime, type Tensor } from "../runtime/runtime.js";
 import { piecesOf, shortRuns } from "../runtime/short-runs.js";
 import type { ParameterStore } from "./parameter-store.js";
 
@@ -26,9 +26,9 @@ export async function createGradientCopies(runtime: Runtime, store: ParameterSto
   }
   const program = await runtime.compile(sumGraph(copies.length), { name: "sum of gradients", singleThreaded: true });
   const memories = [store.gradients!, ...copies.map(({ memory }) => memory)];
-  const pieces = piecesOf({ start: 0, end: store.trainedLength }).map(({ start, length }) => {
+  const pieces = piecesOf({ start: 0, end: store.trainedLength }).map(({ start, length }): RunCommand => {
     const inputs = memories.map((memory) => runtime.tensor(memory, start * bytesPerElement.float32, "float32", [length]));
-    return { program, inputs, outputs: [inputs[0]] };
+    return { do: "run", program, inputs, outputs: [inputs[0]] };
   });
   return {
     gradient: (name, lane) => (lane === 0 ? store.parameters.get(name)!.gradient! : copies[lane - 1].gradients.get(name)!),

@@ -58,7 +58,7 @@ export function trainingCommands(
       // A first dimension of fixed size is no batch: what the samples share drops the same elements for all of them, however they are cut.
       const samples = typeof type.shape[0] === "number" ? undefined : batch.samples;
       const starts = dropoutRows(options.rates.indexOf(rate) * bankLength, shape, { seed: options.seed, step: batch.step, place, samples });
-      return { do: "copyRows", within: whole, to, width: shape[shape.length - 1], starts };
+      return { do: "copyRows", tensor: whole, to, width: shape[shape.length - 1], starts };
     });
   return {
     inputs: (binding) => Object.keys(network.inputs).map((name) => ({ do: "write", tensor: binding.tensorOf(name), data: binding.batch.inputs[name] })),

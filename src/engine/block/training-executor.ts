@@ -5,7 +5,7 @@
  */
 import type { ResidualPolicy } from "../autodiff/residuals.js";
 import { type Bindings, evaluateShape } from "../graph/dimension.js";
-import { bytesPerElement, type Memory, type Runtime, type Tensor } from "../runtime/runtime.js";
+import { bytesPerElement, type Memory, queuesOf, type Runtime, type Tensor } from "../runtime/runtime.js";
 import { sharedQueue } from "../runtime/shared-queue.js";
 import { lifetimesOf, tensorTypes } from "./arena-layout.js";
 import type { Network } from "./block.js";
@@ -66,7 +66,7 @@ export async function createTrainingExecutor(
   const commands = trainingCommands(network, store, calls, { loss: options.loss, seed: options.seed, rates });
   const bankBytes = rates.length * bankLength * bytesPerElement.float32;
   let arenas: { memory: Memory; whole: Tensor; /** Of each. */ byteLength: number } | undefined;
-  const queues = lanes === 1 ? [sharedQueue()] : await Promise.all(Array.from({ length: lanes }, (_, lane) => runtime.queue(lane)));
+  const queues = lanes === 1 ? [sharedQueue()] : await queuesOf(runtime, lanes);
 
   const planFor = (bindings: Bindings): MemoryPlan => {
     const key = Object.entries(bindings).map(([name, size]) => `${name}=${size}`).sort().join(" ");

@@ -48,6 +48,7 @@ export async function createFlatOptimizer(
     piecesOf(group, piece).map(({ start, length }) => {
       const tensors = memories.map((memory) => runtime.tensor(memory, start * bytesPerElement.float32, "float32", [length]));
       return {
+        do: "run" as const,
         program: programs.get(group.decay && rule.decays)!,
         tensors,
         inputs: [...tensors, ...scalars],

@@ -33,7 +33,6 @@ export interface Lanes {
 export async function openLanes(runtime: Runtime, compile: (singleThreaded: boolean) => Promise<Program>): Promise<Lanes> {
   const whole: Lane = { program: await compile(false), queue: sharedQueue() };
   const running = new Map<Lane, number>();
-  const ended: (() => void)[] = [];
   let isReleased = false;
   let single: Promise<readonly Lane[]> | undefined;
 
@@ -44,10 +43,14 @@ export async function openLanes(runtime: Runtime, compile: (singleThreaded: bool
       return await run(lane);
     } finally {
       running.set(lane, running.get(lane)! - 1);
-      if (isIdle()) for (const tell of ended) tell();
+      if (isReleased && isIdle()) give();
     }
   };
   const isIdle = () => [...running.values()].every((count) => count === 0);
+  const give = () => {
+    whole.program.release();
+    single?.then(([{ program }]) => program.release(), () => undefined); // a failure was told to whoever asked for it
+  };
   const openSingle = async () => {
     const [program, queues] = await Promise.all([compile(true), queuesOf(runtime)]);
     return queues.map((queue): Lane => ({ program, queue }));
@@ -64,12 +67,7 @@ export async function openLanes(runtime: Runtime, compile: (singleThreaded: bool
     release: () => {
       if (isReleased) return;
       isReleased = true;
-      const give = () => {
-        whole.program.release();
-        single?.then(([{ program }]) => program.release(), () => undefined); // a failure was told to whoever asked for it
-      };
       if (isIdle()) give();
-      else ended.push(give);
     },
   };
 }

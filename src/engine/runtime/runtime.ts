@@ -63,16 +63,25 @@ export interface Program {
 }
 
 /** One thing to do in a queue, with tensors where they lie. */
-export type Command =
-  | { readonly do: "run"; readonly program: Program; readonly inputs: readonly Tensor[]; readonly outputs: readonly Tensor[] }
+export type Command = RunCommand | HostCommand<Tensor>;
+
+export interface RunCommand {
+  readonly do: "run";
+  readonly program: Program;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+}
+
+/** What needs no program. `T` is how a tensor is told of. */
+export type HostCommand<T> =
   /** Every element ← value. */
-  | { readonly do: "fill"; readonly tensor: Tensor; readonly value: number }
+  | { readonly do: "fill"; readonly tensor: T; readonly value: number }
   /** The elements ← data. */
-  | { readonly do: "write"; readonly tensor: Tensor; readonly data: HostArray }
-  /** In `within`, row i of width elements, which begins at element to + i·width, ← the elements from starts[i] on. */
-  | { readonly do: "copyRows"; readonly within: Tensor; readonly to: number; readonly width: number; readonly starts: Uint32Array }
+  | { readonly do: "write"; readonly tensor: T; readonly data: HostArray }
+  /** Row i of width elements, which begins at element to + i·width, ← the elements of the same tensor from starts[i] on. */
+  | { readonly do: "copyRows"; readonly tensor: T; readonly to: number; readonly width: number; readonly starts: Uint32Array }
   /** A copy of the elements, float32, is one of the results. */
-  | { readonly do: "read"; readonly tensor: Tensor };
+  | { readonly do: "read"; readonly tensor: T };
 
 /** Does what it is told, in order. */
 export interface Queue {
@@ -104,9 +113,9 @@ export interface Runtime {
 /** Most queues that work is spread over: the thread of each has a JavaScript engine of its own, some 10 MB. */
 export const mostQueues = 8;
 
-/** A queue for each thread that computes, up to `mostQueues`. */
-export function queuesOf(runtime: Runtime): Promise<Queue[]> {
-  return Promise.all(Array.from({ length: Math.min(runtime.threads, mostQueues) }, (_, index) => runtime.queue(index)));
+/** The first `count` queues: one for each thread that computes, up to `mostQueues`, where nothing else is said. */
+export function queuesOf(runtime: Runtime, count = Math.min(runtime.threads, mostQueues)): Promise<Queue[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => runtime.queue(index)));
 }
 
 export const bytesPerElement: Readonly<Record<DataType, number>> = { float32: 4, int64: 8, int32: 4, bool: 1, uint8: 1, int8: 1, float16: 2 };

@@ -1,5 +1,5 @@
 /** The queue of the event loop itself: programs run as they were compiled, on all threads, and rows are copied while they do. */
-import { copyRows } from "./copy-rows.js";
+import { doOnHost } from "./host-commands.js";
 import type { Command, Queue, RunOptions } from "./runtime.js";
 
 /** Opens a queue that works on any runtime. */
@@ -20,24 +20,10 @@ async function perform(commands: readonly Command[], options?: RunOptions): Prom
   for (const command of commands) {
     // What stands behind a program may need its outputs, but rows are copied for the next one: they need not wait.
     if (command.do !== "copyRows") await running;
-    switch (command.do) {
-      case "run":
-        running = command.program.run(command.inputs, command.outputs, options);
-        running.catch(() => undefined); // told where it is waited for
-        break;
-      case "fill":
-        (command.tensor.data as Float32Array).fill(command.value);
-        break;
-      case "write":
-        (command.tensor.data as Float32Array).set(command.data as Float32Array);
-        break;
-      case "copyRows":
-        copyRows(command.within.data as Float32Array, command.to, command.width, command.starts);
-        break;
-      case "read":
-        results.push(Float32Array.from(command.tensor.data as Float32Array));
-        break;
-    }
+    if (command.do === "run") {
+      running = command.program.run(command.inputs, command.outputs, options);
+      running.catch(() => undefined); // told where it is waited for
+    } else doOnHost(command, results);
   }
   await running;
   return results;

@@ -1,24 +1,15 @@
 /** Many short runs that do not depend on each other, of programs that compute on one thread each: as many at a time as there are queues. */
-import { type Program, queuesOf, type Runtime, type Tensor } from "./runtime.js";
-
-export interface ShortRun {
-  readonly program: Program;
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
-}
+import { type Queue, queuesOf, type RunCommand, type Runtime } from "./runtime.js";
 
 /** Runs submitted together, so that a queue need not wait for the event loop after each. */
 const together = 4;
 
 /** Makes all `runs`. Queues take what is left as they get done with what they have: one that is disturbed makes fewer. */
-export async function shortRuns(runtime: Runtime, runs: readonly ShortRun[]): Promise<void> {
+export async function shortRuns(runtime: Runtime, runs: readonly RunCommand[]): Promise<void> {
   const queues = await queuesOf(runtime);
   let next = 0;
-  const feed = async (queue: (typeof queues)[number]) => {
-    while (next < runs.length) {
-      const list = runs.slice(next, (next += together));
-      await queue.submit(list.map((run) => ({ do: "run", ...run })));
-    }
+  const feed = async (queue: Queue) => {
+    while (next < runs.length) await queue.submit(runs.slice(next, (next += together)));
   };
   // Two lists for each queue: while one is computed, the next is there.
   await Promise.all([...queues, ...queues].map(feed));

@@ -60,16 +60,17 @@ export class NativeProgram implements Program {
       options,
       (runOptions) =>
         new Promise<void>((resolve, reject) => {
+          const { words, finish } = libraryCall(api, call, runOptions);
           const done = (error: Error | null, status: Pointer) => {
             try {
               if (error !== null) throw error;
-              finishCall(api, call, status);
+              finish(status);
               resolve();
             } catch (failure) {
               reject(failure);
             }
           };
-          api.Run.async(...runArguments(call, runOptions), done);
+          api.Run.async(...words, done);
         }),
     );
   }
@@ -86,7 +87,6 @@ export class NativeProgram implements Program {
       inputs: pointersOf(inputs),
       outputNames: this.outputNames.address,
       outputs: pointersOf(outputs),
-      written: pointersOf(outputs),
     };
   }
 
@@ -131,24 +131,22 @@ export interface ProgramCall {
   readonly inputs: BigUint64Array;
   readonly outputNames: Pointer;
   readonly outputs: BigUint64Array;
-  /** The outputs again: the library replaces what it did not write in place. */
-  readonly written: BigUint64Array;
 }
 
-/** The arguments of the library's Run. */
-export function runArguments({ session, inputNames, inputs, outputNames, outputs, written }: ProgramCall, runOptions: Pointer): unknown[] {
-  return [session, runOptions, inputNames, inputs, inputs.length, outputNames, outputs.length, written];
-}
-
-/** Throws where a run failed or wrote an output elsewhere. */
-export function finishCall(api: CApi, { name, outputs, written }: ProgramCall, status: Pointer): void {
-  try {
-    api.check(status);
-    const moved = outputs.findIndex((pointer, index) => pointer !== written[index]);
-    if (moved >= 0) throw new Error(`internal: output ${moved} was not written to its tensor`);
-  } catch (failure) {
-    throw new Error(`${name}: ${(failure as Error).message}`, { cause: failure });
-  }
+/** The arguments of the library's Run, and what is to be done with the status: `finish` throws where the run failed or wrote an output elsewhere. */
+export function libraryCall(api: CApi, call: ProgramCall, runOptions: Pointer): { words: unknown[]; finish: (status: Pointer) => void } {
+  const { name, session, inputNames, inputs, outputNames, outputs } = call;
+  const written = outputs.slice(); // the library replaces what it did not write in place
+  const finish = (status: Pointer) => {
+    try {
+      api.check(status);
+      const moved = outputs.findIndex((pointer, index) => pointer !== written[index]);
+      if (moved >= 0) throw new Error(`internal: output ${moved} was not written to its tensor`);
+    } catch (failure) {
+      throw new Error(`${name}: ${(failure as Error).message}`, { cause: failure });
+    }
+  };
+  return { words: [session, runOptions, inputNames, inputs, inputs.length, outputNames, outputs.length, written], finish };
 }
 
 function pointersOf(tensors: readonly Tensor[]): BigUint64Array {

@@ -59,18 +59,8 @@ function startThread(): Worker {
 }
 
 function asSent(command: Command): ThreadCommand {
-  switch (command.do) {
-    case "run":
-      return { do: "run", call: (command.program as NativeProgram).callWith(command.inputs, command.outputs) };
-    case "fill":
-      return { do: "fill", place: placeOf(command.tensor as NativeTensor), value: command.value };
-    case "write":
-      return { do: "write", place: placeOf(command.tensor as NativeTensor), data: command.data };
-    case "copyRows":
-      return { do: "copyRows", within: placeOf(command.within as NativeTensor), to: command.to, width: command.width, starts: command.starts };
-    case "read":
-      return { do: "read", place: placeOf(command.tensor as NativeTensor) };
-  }
+  if (command.do === "run") return { do: "run", call: (command.program as NativeProgram).callWith(command.inputs, command.outputs) };
+  return { ...command, tensor: placeOf(command.tensor as NativeTensor) };
 }
 
 function placeOf({ data, dtype }: NativeTensor): Place {
