@@ -5,7 +5,7 @@
  * QuestionAnswerer says offline.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import autocannon from "autocannon";
 import { loadExamples } from "../src/data/examples.js";
 import { randomGenerator } from "../src/engine/random.js";
@@ -46,7 +46,7 @@ export async function benchServe({ root, model = join(root, "starter/minilm-l6")
     const half = await load("half of it, as they come", saturating.rate / 2, 2 * seconds);
     const memory = await watchMemory(server.url, minutes, () => load("a quarter of it", saturating.rate / 4, 60));
     return {
-      model,
+      model: relative(root, model),
       questions: items.length,
       saturating,
       twice,

@@ -3,7 +3,7 @@
  * rate 1e-4, the same samples on both sides, never two at once. Ours trains once; the peer three times, in the modes that bench/peer.ts
  * names. A quick run takes the first questions only, still as a whole epoch, because the peer's length-grouped order starts with the longest.
  */
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import type { RecipeInput } from "../src/train/recipe.js";
 import { trainOurs, type OurFigures } from "./ours.js";
 import { findPeer, peerFolder, peerModes, trainPeer, type Peer, type PeerFigures, type PeerMode } from "./peer.js";
@@ -63,12 +63,14 @@ export function squadRecipe(shared: string, options: { questions?: number; evalu
 export async function benchSquad(options: SquadOptions): Promise<SquadResult> {
   const questions = options.steps === undefined ? undefined : options.steps * batchSize;
   const peer = options.side === "ours" ? undefined : findPeer(options.root);
-  const recipe = squadRecipe(dirname(peerFolder(options.root)), { questions, evaluate: options.evaluate });
+  const shared = dirname(peerFolder(options.root));
+  const recipe = squadRecipe(shared, { questions, evaluate: options.evaluate });
   const program = join(options.root, "dist", "cli", "main.js");
   const ours = options.side === "peer" ? undefined : await trainOurs(program, join(options.root, "runs", "bench-squad"), recipe);
   const peers = peer === undefined ? {} : await trainPeers(peer, options, questions);
   return {
-    settings: { ...recipe, questions: questions ?? "all" },
+    // As they are from the project's root: a result says nothing of the machine's folders.
+    settings: { ...squadRecipe(relative(options.root, shared), { questions, evaluate: options.evaluate }), questions: questions ?? "all" },
     ...(peer && { peer_versions: peer.versions }),
     ...(ours && { ours }),
     peers,

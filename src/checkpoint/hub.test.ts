@@ -1,84 +1,18 @@
-import { createHash } from "node:crypto";
 import { spawn } from "node:child_process";
 import { existsSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { commit, type FakeHub, gitSha1, openFakeHub, sha256, type Trouble } from "../../test/fake-hub.js";
 import { hubSettings, type HubSettings } from "./hub-cache.js";
 import { downloadModel, resolveModel } from "./hub.js";
 import { openModelFolder } from "./model-folder.js";
 import { writeSafetensors } from "./safetensors.js";
 
-const commit = "0123456789abcdef0123456789abcdef01234567";
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-const gitSha1 = (bytes: Uint8Array): string => createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
-
-/** What the pretended hub does with a request; undefined: what the hub does. */
-type Trouble = (request: IncomingMessage, response: ServerResponse, content: Uint8Array | undefined) => boolean;
-
 let root: string;
-let server: Server;
+let hub: FakeHub;
 let settings: HubSettings;
-let files: Record<string, Uint8Array>;
-let log: string[];
-let trouble: Trouble[];
-
-/** A server that speaks the hub's API: the list of a model's files, and its files, those of weights on a second path as from the hub's CDN. */
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  const url = decodeURIComponent(request.url ?? "");
-  log.push(`${request.method} ${url}${request.headers.range ? ` ${request.headers.range}` : ""}`);
-  const file = url.replace(/^\/(org\/tiny\/resolve\/[^/]+|cdn)\//, "");
-  const content = Object.hasOwn(files, file) ? files[file] : undefined;
-  const next = trouble.at(0);
-  if (next?.(request, response, content)) {
-    trouble.shift();
-    return;
-  }
-  const refuse = (status: number, code: string): void => void response.writeHead(status, { "x-error-code": code }).end();
-  if (url.startsWith("/api/models/org/private/")) {
-    if (request.headers.authorization === undefined) return refuse(401, "RepoNotFound");
-    return refuse(request.headers.authorization === "Bearer wrong" ? 401 : 403, "");
-  }
-  if (url.startsWith("/api/models/org/gated/")) return refuse(401, "GatedRepo");
-  if (url.startsWith("/api/models/")) {
-    const revision = /^\/api\/models\/org\/tiny\/revision\/(.+)$/.exec(url)?.[1];
-    if (revision === undefined) return refuse(404, "RepoNotFound");
-    if (!["main", "refs/pr/1", commit].includes(revision)) return refuse(404, "RevisionNotFound");
-    const siblings = Object.keys(files).map((rfilename) => ({ rfilename }));
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ id: "org/tiny", sha: commit, siblings }));
-    return;
-  }
-  if (content === undefined) return refuse(404, "EntryNotFound");
-  const isLarge = file.endsWith(".safetensors");
-  if (url.startsWith("/org/tiny/resolve/")) {
-    const headers = { "x-repo-commit": commit };
-    if (isLarge) {
-      const location = `http://localhost:${portOf(server)}/cdn/${file}`; // another origin than 127.0.0.1
-      response.writeHead(302, { ...headers, location, "x-linked-etag": `"${sha256(content)}"`, "x-linked-size": content.length }).end();
-      return;
-    }
-    sendContent(request, response, content, { ...headers, etag: `"${gitSha1(content)}"` });
-    return;
-  }
-  expect(request.headers.authorization).toBeUndefined(); // the token stays with the hub
-  sendContent(request, response, content, { etag: '"of-the-cdn"' });
-}
-
-function sendContent(request: IncomingMessage, response: ServerResponse, content: Uint8Array, headers: Record<string, string>): void {
-  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-  const length = content.length - start;
-  const range = request.headers.range ? { "content-range": `bytes ${start}-${content.length - 1}/${content.length}` } : {};
-  response.writeHead(request.headers.range ? 206 : 200, { ...headers, ...range, "content-length": length });
-  response.end(request.method === "HEAD" ? undefined : content.subarray(start));
-}
-
-function portOf(listening: Server): number {
-  const address = listening.address();
-  if (typeof address !== "object" || address === null) throw new Error("the server does not listen");
-  return address.port;
-}
 
 beforeEach(async () => {
   root = await mkdtemp(path.join(tmpdir(), "hub-"));
@@ -86,7 +20,7 @@ beforeEach(async () => {
   await writeSafetensors(weights, [
     { name: "table", dtype: "F32", shape: [50_000], data: Float32Array.from({ length: 50_000 }, (_, i) => Math.sin(i)) },
   ]);
-  files = {
+  hub = await openFakeHub({
     ".gitattributes": Buffer.from("*.bin filter=lfs\n"),
     "README.md": Buffer.from("# tiny\n"),
     "config.json": Buffer.from('{"model_type": "bert"}\n'),
@@ -97,14 +31,10 @@ beforeEach(async () => {
     "tokenizer_config.json": Buffer.from("{}"),
     "training_args.bin": Buffer.from("not wanted"),
     "vocab.txt": Buffer.from("[PAD]\n"),
-  };
-  log = [];
-  trouble = [];
-  server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, resolve));
+  });
   settings = {
     ...hubSettings({}),
-    endpoint: `http://127.0.0.1:${portOf(server)}`,
+    endpoint: hub.endpoint,
     token: undefined,
     cache: path.join(root, "hub"),
     retryDelay: 5,
@@ -114,8 +44,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   vi.unstubAllEnvs();
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await hub.close();
   await rm(root, { recursive: true });
 });
 
@@ -156,8 +85,8 @@ describe("a download", () => {
       "vocab.txt",
     ]);
     expect(await readFile(path.join(cacheOf(), "refs", "main"), "utf8")).toBe(commit);
-    expect(readlinkSync(path.join(folder, "model.safetensors"))).toBe(path.join("..", "..", "blobs", sha256(files["model.safetensors"])));
-    expect(readlinkSync(path.join(folder, "config.json"))).toBe(path.join("..", "..", "blobs", gitSha1(files["config.json"])));
+    expect(readlinkSync(path.join(folder, "model.safetensors"))).toBe(path.join("..", "..", "blobs", sha256(hub.files["model.safetensors"])));
+    expect(readlinkSync(path.join(folder, "config.json"))).toBe(path.join("..", "..", "blobs", gitSha1(hub.files["config.json"])));
     expect((await readdir(path.join(cacheOf(), "blobs"))).some((name) => name.includes("incomplete"))).toBe(false);
     const { weights } = await openModelFolder(folder);
     expect(weights.readFloat32("table")[1]).toBeCloseTo(Math.sin(1));
@@ -166,16 +95,16 @@ describe("a download", () => {
 
   test("asks only where the branch points when all is there", async () => {
     await downloadModel("org/tiny", { settings });
-    log = [];
+    hub.log = [];
     await downloadModel("org/tiny@main", { settings });
-    expect(log).toEqual(["GET /api/models/org/tiny/revision/main"]);
+    expect(hub.log).toEqual(["GET /api/models/org/tiny/revision/main"]);
   });
 
   test("asks nothing for a commit that is there", async () => {
     await downloadModel(`org/tiny@${commit}`, { settings });
-    log = [];
+    hub.log = [];
     await downloadModel("org/tiny", { settings, revision: commit });
-    expect(log).toEqual([]);
+    expect(hub.log).toEqual([]);
   });
 
   test("a revision with slashes is kept under its name", async () => {
@@ -185,26 +114,26 @@ describe("a download", () => {
 
   test("a file that has the same content in two places is brought once", async () => {
     await downloadModel("org/tiny", { settings });
-    expect(log.filter((line) => line.startsWith("GET") && line.includes("tokenizer"))).toHaveLength(1); // both are {}
+    expect(hub.log.filter((line) => line.startsWith("GET") && line.includes("tokenizer"))).toHaveLength(1); // both are {}
   });
 
   test("tells its progress", async () => {
     const events: { file: string; received: number; total?: number }[] = [];
     await downloadModel("org/tiny", { settings, onProgress: (event) => events.push(event) });
-    const size = files["model.safetensors"].length;
+    const size = hub.files["model.safetensors"].length;
     expect(events.at(-1)).toEqual({ file: "model.safetensors", received: size, total: size });
     expect(events.filter((event) => event.received === event.total)).toHaveLength(6);
   });
 
   test("sharded weights come by their index, and only those", async () => {
     const index = { metadata: {}, weight_map: { table: "model-00001-of-00001.safetensors" } };
-    files = {
-      ...files,
-      "model-00001-of-00001.safetensors": files["model.safetensors"],
+    hub.files = {
+      ...hub.files,
+      "model-00001-of-00001.safetensors": hub.files["model.safetensors"],
       "model.fp16.safetensors": Buffer.from("not wanted"),
     };
-    delete files["model.safetensors"];
-    files["model.safetensors.index.json"] = Buffer.from(JSON.stringify(index));
+    delete hub.files["model.safetensors"];
+    hub.files["model.safetensors.index.json"] = Buffer.from(JSON.stringify(index));
     const folder = await downloadModel("org/tiny", { settings });
     const { weights } = await openModelFolder(folder);
     expect(weights.names()).toEqual(["table"]);
@@ -213,20 +142,20 @@ describe("a download", () => {
   });
 
   test("an index that points outside is refused", async () => {
-    delete files["model.safetensors"];
-    files["model.safetensors.index.json"] = Buffer.from('{"weight_map": {"table": "../../../../evil.safetensors"}}');
+    delete hub.files["model.safetensors"];
+    hub.files["model.safetensors.index.json"] = Buffer.from('{"weight_map": {"table": "../../../../evil.safetensors"}}');
     await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "CHECKPOINT_INDEX_CORRUPT" });
   });
 
   test("the token goes to the hub and not to where it redirects", async () => {
     let seen: string | undefined;
-    trouble = [(request) => ((seen ??= request.headers.authorization), false)];
+    hub.trouble = [(request) => ((seen ??= request.headers.authorization), false)];
     await downloadModel("org/tiny", { settings: { ...settings, token: "secret" } });
     expect(seen).toBe("Bearer secret");
   });
 
   test("follows a renamed model", async () => {
-    trouble = [
+    hub.trouble = [
       (request, response) => {
         if (request.method !== "HEAD") return false;
         response.writeHead(307, { location: request.url }).end();
@@ -234,31 +163,31 @@ describe("a download", () => {
       },
     ];
     await downloadModel("org/tiny", { settings });
-    expect(log[1]).toBe(log[2]);
+    expect(hub.log[1]).toBe(hub.log[2]);
   });
 
   test("two at once share the work", async () => {
     const folders = await Promise.all([downloadModel("org/tiny", { settings }), downloadModel("org/tiny", { settings })]);
     expect(folders[0]).toBe(folders[1]);
-    expect(log.filter((line) => line.startsWith("GET /cdn/model.safetensors"))).toHaveLength(1);
+    expect(hub.log.filter((line) => line.startsWith("GET /cdn/model.safetensors"))).toHaveLength(1);
   });
 
   test("where links are not possible, files are copies", async () => {
     const folder = path.join(cacheOf(), "snapshots", commit);
     await mkdir(folder, { recursive: true });
-    await writeFile(path.join(folder, "config.json"), files["config.json"]); // as Python leaves it on Windows
+    await writeFile(path.join(folder, "config.json"), hub.files["config.json"]); // as Python leaves it on Windows
     await downloadModel("org/tiny", { settings });
     expect(lstatSync(path.join(folder, "config.json")).isSymbolicLink()).toBe(false);
-    expect(log.some((line) => line.includes("config.json") && !line.includes("tokenizer"))).toBe(false);
+    expect(hub.log.some((line) => line.includes("config.json") && !line.includes("tokenizer"))).toBe(false);
   });
 });
 
 describe("broken connections", () => {
   test("are taken up where they were cut", async () => {
-    trouble = [cutAfter(70_000), cutAfter(50_000)];
+    hub.trouble = [cutAfter(70_000), cutAfter(50_000)];
     const folder = await downloadModel("org/tiny", { settings });
-    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(files["model.safetensors"]);
-    expect(log.filter((line) => line.includes("/cdn/")).map((line) => line.split(" ")[2])).toEqual([
+    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(hub.files["model.safetensors"]);
+    expect(hub.log.filter((line) => line.includes("/cdn/")).map((line) => line.split(" ")[2])).toEqual([
       undefined,
       "bytes=70000-",
       "bytes=120000-",
@@ -266,15 +195,15 @@ describe("broken connections", () => {
   });
 
   test("a later run goes on with what an earlier one left", async () => {
-    const content = files["model.safetensors"];
+    const content = hub.files["model.safetensors"];
     await mkdir(path.join(cacheOf(), "blobs"), { recursive: true });
     await writeFile(path.join(cacheOf(), "blobs", `${sha256(content)}.incomplete`), content.subarray(0, 123_456));
     await downloadModel("org/tiny", { settings });
-    expect(log.filter((line) => line.includes("/cdn/"))).toEqual(["GET /cdn/model.safetensors bytes=123456-"]);
+    expect(hub.log.filter((line) => line.includes("/cdn/"))).toEqual(["GET /cdn/model.safetensors bytes=123456-"]);
   });
 
   test("a damaged rest of an earlier run costs one more download", async () => {
-    const content = files["model.safetensors"];
+    const content = hub.files["model.safetensors"];
     await mkdir(path.join(cacheOf(), "blobs"), { recursive: true });
     await writeFile(path.join(cacheOf(), "blobs", `${sha256(content)}.incomplete`), new Uint8Array(100_000));
     const folder = await downloadModel("org/tiny", { settings });
@@ -282,7 +211,7 @@ describe("broken connections", () => {
   });
 
   test("a server that ignores ranges sends the whole file again", async () => {
-    trouble = [
+    hub.trouble = [
       cutAfter(70_000),
       (request, response, content) => {
         if (!request.url?.includes("/cdn/")) return false;
@@ -291,12 +220,12 @@ describe("broken connections", () => {
       },
     ];
     const folder = await downloadModel("org/tiny", { settings });
-    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(files["model.safetensors"]);
+    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(hub.files["model.safetensors"]);
   });
 
   for (const where of ["/api/models", "/resolve/", "/cdn/"]) {
     test(`a fault of the server at ${where} is tried again`, async () => {
-      trouble = [status(503, where), status(500, where), status(429, where)];
+      hub.trouble = [status(503, where), status(500, where), status(429, where)];
       const folder = await downloadModel("org/tiny", { settings });
       expect(existsSync(path.join(folder, "model.safetensors"))).toBe(true);
     });
@@ -304,7 +233,7 @@ describe("broken connections", () => {
 
   test("a connection that falls silent is given up and taken up again", async () => {
     settings.idleTimeout = 300;
-    trouble = [
+    hub.trouble = [
       (request, response, content) => {
         if (!request.url?.includes("/cdn/")) return false;
         response.writeHead(200, { "content-length": content!.length });
@@ -313,11 +242,11 @@ describe("broken connections", () => {
       },
     ];
     const folder = await downloadModel("org/tiny", { settings });
-    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(files["model.safetensors"]);
+    expect(await readFile(path.join(folder, "model.safetensors"))).toEqual(hub.files["model.safetensors"]);
   });
 
   test("that bring nothing end in a clear error, and leave no snapshot that looks whole", async () => {
-    trouble = Array.from({ length: 20 }, () => status(502, "/cdn/"));
+    hub.trouble = Array.from({ length: 20 }, () => status(502, "/cdn/"));
     await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_UNREACHABLE" });
     expect(existsSync(path.join(cacheOf(), "refs", "main"))).toBe(false);
     await expect(downloadModel("org/tiny", { settings: { ...settings, offline: true } })).rejects.toMatchObject({ code: "HUB_OFFLINE" });
@@ -329,9 +258,9 @@ describe("broken connections", () => {
       response.writeHead(200, { "content-length": content!.length }).end(new Uint8Array(content!.length));
       return true;
     };
-    trouble = [wrong, wrong];
+    hub.trouble = [wrong, wrong];
     await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_CHECKSUM" });
-    expect((await readdir(path.join(cacheOf(), "blobs"))).filter((name) => name.startsWith(sha256(files["model.safetensors"])))).toEqual(
+    expect((await readdir(path.join(cacheOf(), "blobs"))).filter((name) => name.startsWith(sha256(hub.files["model.safetensors"])))).toEqual(
       [],
     );
   });
@@ -339,12 +268,12 @@ describe("broken connections", () => {
   for (const [name, announced] of [["more than it announces", "10"], ["a size that is none", "many"], ["less than nothing", "-5"]] as const) {
     test(`a hub that sends ${name} does not keep the download going`, async () => {
       const lie: Trouble = (request, response, content) => {
-        trouble.push(lie); // for ever
+        hub.trouble.push(lie); // for ever
         if (request.method !== "HEAD" || !content || !request.url?.endsWith("model.safetensors")) return false;
         response.writeHead(200, { "x-linked-etag": `"${sha256(content)}"`, "x-linked-size": announced }).end();
         return true;
       };
-      trouble = [lie];
+      hub.trouble = [lie];
       const download = downloadModel("org/tiny", { settings });
       if (announced === "10") await expect(download).rejects.toThrow(/more came than the 10 bytes/);
       else expect(existsSync(path.join(await download, "model.safetensors"))).toBe(true); // the checksum decides
@@ -357,7 +286,7 @@ describe("broken connections", () => {
       response.writeHead(200, { "content-length": content!.length }).end(Buffer.alloc(content!.length, "x"));
       return true;
     };
-    trouble = [wrong, wrong];
+    hub.trouble = [wrong, wrong];
     await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_CHECKSUM" });
   });
 
@@ -366,21 +295,21 @@ describe("broken connections", () => {
     const onProgress = ({ file, received }: { file: string; received: number }): void => {
       if (file === "model.safetensors" && received > 0) stop.abort(new Error("enough"));
     };
-    trouble = [cutAfter(70_000)];
+    hub.trouble = [cutAfter(70_000)];
     await expect(downloadModel("org/tiny", { settings, onProgress, signal: stop.signal })).rejects.toThrow("enough");
-    log = [];
+    hub.log = [];
     await downloadModel("org/tiny", { settings });
-    expect(log.filter((line) => line.includes("/cdn/"))[0]).toMatch(/bytes=\d+-/);
+    expect(hub.log.filter((line) => line.includes("/cdn/"))[0]).toMatch(/bytes=\d+-/);
   });
 });
 
 describe("without the hub", () => {
   test("the copy in the cache serves", async () => {
     const folder = await downloadModel("org/tiny", { settings });
-    log = [];
+    hub.log = [];
     expect(await downloadModel("org/tiny", { settings: { ...settings, offline: true } })).toBe(folder);
     expect(await downloadModel("org/tiny", { settings: { ...settings, endpoint: "http://127.0.0.1:9" } })).toBe(folder);
-    expect(log).toEqual([]);
+    expect(hub.log).toEqual([]);
   });
 
   test("a copy that Python made serves, links and all", async () => {
@@ -389,15 +318,15 @@ describe("without the hub", () => {
     await mkdir(path.join(cacheOf(), "refs"), { recursive: true });
     await mkdir(folder, { recursive: true });
     for (const name of ["config.json", "model.safetensors"]) {
-      await writeFile(path.join(cacheOf(), "blobs", gitSha1(files[name])), files[name]);
-      await symlink(`../../blobs/${gitSha1(files[name])}`, path.join(folder, name));
+      await writeFile(path.join(cacheOf(), "blobs", gitSha1(hub.files[name])), hub.files[name]);
+      await symlink(`../../blobs/${gitSha1(hub.files[name])}`, path.join(folder, name));
     }
     await writeFile(path.join(cacheOf(), "refs", "main"), commit);
     expect(await downloadModel("org/tiny", { settings: { ...settings, offline: true } })).toBe(folder);
     // With the hub at hand, what Python did not bring is added.
     await downloadModel("org/tiny", { settings });
     expect(existsSync(path.join(folder, "tokenizer.json"))).toBe(true);
-    expect(log.some((line) => line.includes("/cdn/"))).toBe(false);
+    expect(hub.log.some((line) => line.includes("/cdn/"))).toBe(false);
   });
 
   test("a model that is not there is a clear error", async () => {
@@ -425,7 +354,7 @@ describe("what the hub refuses", () => {
   }
 
   test("a model without safetensors", async () => {
-    delete files["model.safetensors"];
+    delete hub.files["model.safetensors"];
     const failure = downloadModel("org/tiny", { settings });
     await expect(failure).rejects.toMatchObject({ code: "HUB_NO_WEIGHTS" });
     await expect(failure).rejects.toThrow(/pytorch_model.bin/);
@@ -433,7 +362,7 @@ describe("what the hub refuses", () => {
 
   test("a list of files without an end", async () => {
     const endless: Trouble = (_request, response) => {
-      trouble.push(endless);
+      hub.trouble.push(endless);
       response.writeHead(200, { "content-type": "application/json" });
       const more = (): void => {
         while (response.write("[".repeat(1 << 20)) && !response.destroyed);
@@ -442,20 +371,20 @@ describe("what the hub refuses", () => {
       more();
       return true;
     };
-    trouble = [endless];
+    hub.trouble = [endless];
     await expect(downloadModel("org/tiny", { settings })).rejects.toThrow(/an answer of more than 16777216 bytes/);
   });
 
   test("names of files that lead elsewhere are not asked for", async () => {
     const names = ["../config.json", "..\\vocab.txt", "C:vocab.txt", "/etc/README.md", "a/../../tokenizer.json", "tokenizer.json\n../x", "NUL", "__proto__"];
-    for (const name of names) files[name] = Buffer.from("evil");
+    for (const name of names) hub.files[name] = Buffer.from("evil");
     const folder = await downloadModel("org/tiny", { settings });
     expect((await readdir(folder)).sort()).toEqual(["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]);
-    expect(log.filter((line) => /evil|\.\.|C:|etc|NUL/.test(line))).toEqual([]);
+    expect(hub.log.filter((line) => /evil|\.\.|C:|etc|NUL/.test(line))).toEqual([]);
   });
 
   test("an answer that is not the hub's", async () => {
-    trouble = [(_, response) => (response.writeHead(200).end("<html>log in to the wireless network</html>"), true)];
+    hub.trouble = [(_, response) => (response.writeHead(200).end("<html>log in to the wireless network</html>"), true)];
     await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_UNREACHABLE" });
   });
 
@@ -473,7 +402,7 @@ describe("what the hub refuses", () => {
   ]) {
     test(`${JSON.stringify(name)} is not a name`, async () => {
       await expect(downloadModel(name, { settings })).rejects.toMatchObject({ code: "HUB_NAME" });
-      expect(log).toEqual([]);
+      expect(hub.log).toEqual([]);
     });
   }
 });
@@ -496,18 +425,8 @@ describe("resolveModel", () => {
     for (const missing of ["./nothing", "/nowhere/at/all", "src/nothing"]) {
       await expect(resolveModel(missing)).rejects.toMatchObject({ code: "FILE_MISSING" });
     }
-    expect(log).toEqual([]);
+    expect(hub.log).toEqual([]);
   });
-});
-
-test("the environment's settings are those that Python reads", () => {
-  expect(hubSettings({ HF_HOME: "/a" }).cache).toBe("/a/hub");
-  expect(hubSettings({ HF_HOME: "/a", HF_HUB_CACHE: "/b" }).cache).toBe("/b");
-  expect(hubSettings({ XDG_CACHE_HOME: "/c" }).cache).toBe("/c/huggingface/hub");
-  expect(hubSettings({ HF_TOKEN: " t\n" }).token).toBe("t");
-  expect(hubSettings({ HF_HUB_OFFLINE: "1" }).offline).toBe(true);
-  expect(hubSettings({ HF_HUB_OFFLINE: "0" }).offline).toBe(false);
-  expect(hubSettings({}).endpoint).toBe("https://huggingface.co");
 });
 
 const python = process.env["LECTERN_PEER_PYTHON"];
