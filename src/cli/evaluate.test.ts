@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { starter, writeTinyReader } from "../../test/tiny-reader.js";
 import { runVerb } from "../../test/verbs.js";
+import { loadExamples } from "../data/examples.js";
+import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
 import { registerEvaluate } from "./evaluate.js";
 import { registerScore } from "./score.js";
 
@@ -17,6 +19,12 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const evaluate = (...words: string[]) =>
   runVerb(registerEvaluate, "evaluate", "--model", join(folder, "tiny"), "--max-length", "96", "--stride", "32", ...words);
+/** What every evaluation prints, in its order. */
+const figureNames = [
+  ...["eval_loss", "exact", "f1", "plain_exact", "unigram_f1", "levenshtein_distance", "levenshtein_similarity"],
+  ...["eval_runtime", "eval_samples", "eval_windows", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time"],
+  ...["eval_latency_median_ms", "eval_latency_p99_ms"],
+];
 const json = async (...path: string[]) => JSON.parse(await readFile(join(folder, ...path), "utf8")) as Record<string, unknown>;
 
 describe("lectern evaluate", () => {
@@ -28,14 +36,56 @@ describe("lectern evaluate", () => {
         .trim()
         .split("\n")
         .map((line) => line.split(/ +/)[0]),
-    ).toEqual(["eval_loss", "exact", "f1", "eval_runtime", "eval_samples_per_second"]);
+    ).toEqual(figureNames);
     expect(stdout).toMatch(/^eval_loss +\d+\.\d{4}$/m);
   });
 
   test("with --json prints one object and nothing else", async () => {
     const { stdout, stderr } = await evaluate("--data", dev, "--max-samples", "5", "--json");
     expect(stderr).toBe("");
-    expect(Object.keys(JSON.parse(stdout) as object)).toEqual(["eval_loss", "exact", "f1", "eval_runtime", "eval_samples_per_second"]);
+    const figures = JSON.parse(stdout) as Record<string, number>;
+    expect(Object.keys(figures)).toEqual(figureNames);
+    expect(figures.eval_samples).toBe(5);
+    expect(figures.eval_windows).toBeGreaterThan(5);
+    expect(figures.eval_latency_p99_ms).toBeGreaterThanOrEqual(figures.eval_latency_median_ms);
+  });
+
+  test("gives intervals where they are asked for, and leaves the latency out where it is not", async () => {
+    const run = async (...words: string[]) =>
+      JSON.parse((await evaluate("--data", dev, "--max-samples", "12", "--json", "--latency-questions", "0", ...words)).stdout) as Record<string, number>;
+    const figures = await run("--bootstrap", "500");
+    for (const metric of ["exact", "f1"]) {
+      expect(figures[`${metric}_low`]).toBeLessThanOrEqual(figures[metric]);
+      expect(figures[`${metric}_high`]).toBeGreaterThanOrEqual(figures[metric]);
+    }
+    expect(figures).not.toHaveProperty("eval_latency_median_ms");
+    expect((await run("--bootstrap", "500")).f1_low).toBe(figures.f1_low);
+    expect(await run("--bootstrap")).toHaveProperty("f1_high"); // 10,000 samples where no number is named
+    expect(await run()).not.toHaveProperty("f1_low");
+  });
+
+  test("pads as the published recipes do: the loss is transformers', and the answers are the same", async () => {
+    const run = async (...words: string[]) =>
+      JSON.parse((await evaluate("--data", dev, "--max-samples", "8", "--json", ...words)).stdout) as Record<string, number>;
+    const [without, padded, byOne] = [await run(), await run("--pad-to-max-length"), await run("--pad-to-max-length", "--batch-size", "1")];
+    expect(padded.eval_loss).toBeGreaterThan(without.eval_loss);
+    expect(byOne.eval_loss).toBeCloseTo(padded.eval_loss, 5); // not a matter of what a window is batched with
+    expect(padded.f1).toBe(without.f1);
+  });
+
+  test("measures what transformers' pipeline would answer", async () => {
+    const out = join(folder, "as the pipeline");
+    await evaluate("--data", dev, "--max-samples", "8", "--decoding", "pipeline", "--out", out);
+    const asked = await QuestionAnswerer.from(join(folder, "tiny"));
+    const { examples } = await loadExamples(dev, { limit: 8 });
+    const answers = await asked.answer(examples, { max_seq_len: 96, doc_stride: 32, max_question_len: 48 });
+    asked.release();
+    const nBest = await json("as the pipeline", "nbest_predictions.json");
+    expect(await json("as the pipeline", "predictions.json")).toEqual(Object.fromEntries(examples.map(({ id }, i) => [id, answers[i].answer])));
+    for (const [i, { id }] of examples.entries()) {
+      const [{ probability }] = nBest[id] as { probability: number }[];
+      expect(probability).toBeCloseTo(answers[i].score, 6);
+    }
   });
 
   test("writes predictions and null odds in SQuAD's formats, which score to the same figures", async () => {

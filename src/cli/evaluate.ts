@@ -1,7 +1,7 @@
 /** `lectern evaluate --model M --data D`: loss, exact match and F1 of a reader, with its predictions and null odds in SQuAD's formats. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { writeFilesAtomic } from "../checkpoint/atomic.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { loadExamples, type QaExample } from "../data/examples.js";
@@ -9,14 +9,14 @@ import { dataWarnings } from "../data/report-lines.js";
 import { nativeRuntime } from "../engine/index.js";
 import { readBaselineFigures } from "../evaluate/baseline-figures.js";
 import { evaluateModel, type ModelEvaluation } from "../evaluate/evaluate-model.js";
+import { resultFigures } from "../evaluate/figure-names.js";
 import { answeredQuestions, writePredictionFiles } from "../evaluate/prediction-files.js";
-import { checkAnswers } from "../evaluate/reader-evaluation.js";
-import { exampleResults } from "../evaluate/example-results.js";
+import { checkAnswers, type Decoding, decodings } from "../evaluate/reader-evaluation.js";
 import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
 import { checkWritable } from "../files/make-folder.js";
-import { withExamples } from "./help.js";
+import { wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 import { nullThresholdOf, type ReadingOptions, withReadingOptions } from "./reading-options.js";
 
@@ -25,6 +25,10 @@ interface EvaluateOptions extends ReadingOptions {
   report?: string;
   baseline?: string;
   compare?: string;
+  padToMaxLength?: boolean;
+  decoding: Decoding;
+  bootstrap?: number;
+  latencyQuestions: number;
   json?: boolean;
 }
 
@@ -36,6 +40,18 @@ export function registerEvaluate(program: Command): void {
     .option("--report <folder>", "write a report there: one HTML page, the same as CSV and parquet, and TensorBoard events")
     .option("--baseline <model>", "for the report: the model as it was before training, measured on the same questions")
     .option("--compare <model>", "for the report: a second model, set beside the first")
+    .option("--pad-to-max-length", "pad every window, and let padding into the loss: the losses that transformers' Trainer prints; slower")
+    .addOption(
+      new Option("--decoding <which>", "measure the best by the sum of their logits, or what transformers' pipeline answers")
+        .choices(decodings)
+        .default("n-best"),
+    )
+    .addOption(
+      new Option("--bootstrap [samples]", "95% intervals of EM and F1 from so many samples of the questions (10000)")
+        .argParser(wholeNumber(1))
+        .preset("10000"),
+    )
+    .option("--latency-questions <n>", "questions asked one by one, for the median and the 99th percentile of the latency", wholeNumber(0), 100)
     .option("--json", "print the figures as JSON")
     .action(async (options: EvaluateOptions) => evaluate(options));
   withExamples(command, [
@@ -78,18 +94,17 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
       nBest: options.nBest,
       maxAnswerLength: options.maxAnswerLength,
       nullThreshold,
+      padToMaxLength: options.padToMaxLength,
+      decoding: options.decoding,
+      bootstrap: options.bootstrap,
+      latencyQuestions: options.latencyQuestions,
       onNote: (line) => output.note(line),
       onProgress: (done, total) => progress.show({ type: "evaluating", step: 0, done, total }),
     }).finally(() => progress.close());
   };
   const evaluation = await evaluated(options.model, options.revision);
   const { metrics, answers } = evaluation;
-  const figures: Record<string, number> = Object.fromEntries(
-    Object.entries(metrics).map(([name, value]) => [
-      ["loss", "runtime", "samples_per_second"].includes(name) ? `eval_${name}` : name,
-      value,
-    ]),
-  );
+  const figures = resultFigures(metrics);
   if (options.out !== undefined) {
     const out = options.out;
     await writeFilesAtomic(out, async (temporary) => {
@@ -145,6 +160,6 @@ async function reportOn(
       answers: `${options.maxAnswerLength} tokens at most${nullThreshold === undefined ? "" : `, null threshold ${nullThreshold}`}`,
     },
   });
-  writeEvaluationEvents(folder, { ...evaluation, results: exampleResults(examples, evaluation.answers, nullThreshold) });
+  writeEvaluationEvents(folder, evaluation);
   return page;
 }

@@ -24,6 +24,18 @@ export interface BootstrapResult extends Interval {
 }
 
 /**
+ * The 95% percentile interval of a mean.
+ * @param scores one a question
+ * @throws LecternError DATA_OPTION for no scores
+ * @example
+ * const { low, high } = bootstrapInterval(f1OfQuestions, { resamples: 1000 });
+ */
+export function bootstrapInterval(scores: readonly number[], options?: BootstrapOptions): Interval {
+  const { low, high } = pairedBootstrap(scores, new Array<number>(scores.length).fill(0), options);
+  return { low, high };
+}
+
+/**
  * The mean of a − b with its 95% percentile interval.
  * @param a scores of one model, one a question
  * @param b scores of the other on the same questions, in the same order

@@ -3,11 +3,12 @@ import type { QaExample } from "../data/examples.js";
 import { breakdowns } from "./breakdowns.js";
 import type { ExampleResult } from "./example-results.js";
 import { questionWord } from "./question-word.js";
+import { textSimilarity } from "./text-similarity.js";
 
 function result(example: Partial<QaExample>, f1: number): ExampleResult {
   const whole: QaExample = { id: "1", question: "What?", context: "one two three four five", answers: [{ text: "two", start: 4 }], impossible: false, ...example };
   const scores = { exact: f1 === 1 ? 1 : 0, f1 };
-  return { example: whole, prediction: "", span: undefined, probability: 0.5, nullOdds: 0, ...scores, unheld: scores, outcome: "boundary" };
+  return { example: whole, prediction: "", span: undefined, probability: 0.5, nullOdds: 0, ...scores, unheld: scores, outcome: "boundary", text: textSimilarity("", "two"), pipeline: undefined };
 }
 
 const groups = (results: ExampleResult[], name: string) =>

@@ -1,8 +1,10 @@
 /** An evaluation question by question: what was answered, how sure, how right, and where it went wrong. */
 import type { QaExample } from "../data/examples.js";
 import type { DecodedAnswers } from "../tasks/extractive/decode.js";
+import type { Answer } from "../tasks/extractive/answer-spans.js";
 import { type Outcome, outcomeOf, type Placed } from "./outcome.js";
 import { type AnswerScores, squad1Scores, squad2Scores } from "./squad.js";
+import { type TextSimilarity, textSimilarity } from "./text-similarity.js";
 
 export interface ExampleResult {
   readonly example: QaExample;
@@ -20,21 +22,33 @@ export interface ExampleResult {
   /** The scores of the best answer, given or not: what answering at any null threshold would have. */
   readonly unheld: AnswerScores;
   readonly outcome: Outcome;
+  /** The prediction against the first gold answer, as plain texts. */
+  readonly text: TextSimilarity;
+  /** What transformers' pipeline would answer, and its score; undefined where that was not computed. */
+  readonly pipeline: Pick<Answer, "answer" | "score"> | undefined;
+}
+
+export interface ExampleResultOptions {
+  /** As the answers were decoded with: undefined for SQuAD 1.1. */
+  readonly nullThreshold?: number;
+  /** The pipeline's answers, by example id. */
+  readonly pipeline?: ReadonlyMap<string, Answer>;
 }
 
 /**
  * One result an example, in their order. The means of `exact` and `f1` are the metrics of the whole.
- * @param nullThreshold as the answers were decoded with: undefined for SQuAD 1.1
  * @example
  * const results = exampleResults(examples, answers);
  * results.filter(({ outcome }) => outcome === "boundary").length;
  */
-export function exampleResults(examples: readonly QaExample[], answers: DecodedAnswers, nullThreshold?: number): ExampleResult[] {
+export function exampleResults(examples: readonly QaExample[], answers: DecodedAnswers, options: ExampleResultOptions = {}): ExampleResult[] {
+  const { nullThreshold, pipeline } = options;
   const scoresOf = nullThreshold === undefined ? squad1Scores : squad2Scores;
   return examples.map((example) => {
     const spans = answers.nBest.get(example.id) ?? [];
     const prediction = answers.predictions.get(example.id) ?? "";
     const best = spans.at(0);
+    const given = pipeline?.get(example.id);
     const answered = prediction !== "" && best !== undefined;
     const scores = scoresOf(example, prediction);
     const span = answered ? { start: best.start, end: best.end } : undefined;
@@ -42,11 +56,13 @@ export function exampleResults(examples: readonly QaExample[], answers: DecodedA
       example,
       prediction,
       span,
-      probability: answered ? best.probability : nullProbability(spans, nullThreshold),
+      probability: answered ? best.probability : spans.length === 0 && given ? given.score : nullProbability(spans, nullThreshold),
       nullOdds: answers.nullOdds.get(example.id) ?? 0,
       ...scores,
       unheld: best === undefined ? scores : scoresOf(example, best.text),
       outcome: outcomeOf(example, prediction, span, scores),
+      text: textSimilarity(prediction, example.answers.at(0)?.text ?? ""),
+      pipeline: given,
     };
   });
 }

@@ -17,8 +17,12 @@ const whiteSpace = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f
  * answerWords("The Eiffel-Tower!"); // ["eiffeltower"]
  */
 export function answerWords(answer: string): string[] {
-  const words = answer.toLowerCase().replace(punctuation, "").replace(article, " ").split(whiteSpace);
-  return words.filter((word) => word !== "");
+  return words(answer.toLowerCase().replace(punctuation, "").replace(article, " "));
+}
+
+/** A text's words as Python's `str.split()` gives them. */
+export function words(text: string): string[] {
+  return text.split(whiteSpace).filter((word) => word !== "");
 }
 
 /** The answer as it is compared for an exact match. */

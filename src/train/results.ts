@@ -3,10 +3,8 @@
  * all_results.json with everything a before/after table needs. train_runtime is the time spent in optimizer steps; evaluations and
  * checkpoints are not in it, and a resumed run counts all its parts.
  */
+import { resultName } from "../evaluate/figure-names.js";
 import { checkpointStep, type LogEntry, type TrainerState } from "./trainer-state.js";
-
-/** Figures of an evaluation that say how it went, not how good the model is; they keep their `eval_`. */
-const technical = /^eval_(loss|runtime|samples|features|.*_per_second)$/;
 
 export function trainResults(state: TrainerState): Record<string, number> {
   const { loss, steps, samples, seconds } = state.total;
@@ -44,6 +42,6 @@ function evaluationFigures(entry: LogEntry): Record<string, number> {
 
 function renamed(figures: Record<string, number>, prefix: string): Record<string, number> {
   return Object.fromEntries(
-    Object.entries(figures).map(([name, value]) => [prefix + (technical.test(name) ? name : name.replace(/^eval_/, "")), value]),
+    Object.entries(figures).map(([name, value]) => [prefix + resultName(name.replace(/^eval_/, "")), value]),
   );
 }

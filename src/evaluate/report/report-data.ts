@@ -1,5 +1,6 @@
 /** Everything that a report says, computed once: the page, the CSV and the parquet files are views of it. */
 import type { QaExample } from "../../data/examples.js";
+import type { Answer } from "../../tasks/extractive/answer-spans.js";
 import type { DecodedAnswers } from "../../tasks/extractive/decode.js";
 import type { BaselineFigures } from "../baseline-figures.js";
 import { type BootstrapResult, pairedBootstrap } from "../bootstrap.js";
@@ -17,6 +18,8 @@ export interface EvaluatedModel {
   /** By the names of an evaluation: loss, exact, f1, … */
   readonly metrics: Readonly<Record<string, number>>;
   readonly answers: DecodedAnswers;
+  /** What transformers' pipeline would answer, by example id; left out, the report says nothing of it. */
+  readonly pipeline?: ReadonlyMap<string, Answer>;
 }
 
 export interface ReportInput {
@@ -78,7 +81,7 @@ export interface Report {
 
 /** Computes a report. */
 export function buildReport({ examples, model, before, compare, nullThreshold, facts = {}, seed }: ReportInput): Report {
-  const results = exampleResults(examples, model.answers, nullThreshold);
+  const results = exampleResults(examples, model.answers, { nullThreshold, pipeline: model.pipeline });
   const mean = (metric: "exact" | "f1") => results.reduce((sum, result) => sum + result[metric], 0) / results.length;
   return {
     name: model.name,
@@ -97,7 +100,7 @@ export function buildReport({ examples, model, before, compare, nullThreshold, f
       results.map(({ exact }) => exact),
     ),
     ...(nullThreshold !== undefined && { nullThreshold, precisionRecall: curves(results) }),
-    ...(compare && { comparison: compareWith(results, compare.name, exampleResults(examples, compare.answers, nullThreshold), seed) }),
+    ...(compare && { comparison: compareWith(results, compare.name, exampleResults(examples, compare.answers, { nullThreshold, pipeline: compare.pipeline }), seed) }),
   };
 }
 

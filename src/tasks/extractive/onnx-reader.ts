@@ -23,6 +23,7 @@ import {
 } from "../../engine/index.js";
 import { LecternError } from "../../errors.js";
 import { containedFile, readContainedBytes } from "../../files/plain-file.js";
+import type { HeadOptions } from "./head.js";
 
 /** A protobuf message ends at 2 GB. */
 const kind = { what: "a model in ONNX form", limit: 2 ** 31 };
@@ -77,7 +78,7 @@ export async function openOnnxFile(folder: string, chosen?: string): Promise<Onn
 }
 
 /** A program for the file, with the interface of the network's own: start_logits, end_logits and the loss of what is fed. */
-export async function createOnnxInference(runtime: Runtime, { file, bytes }: OnnxReaderFile): Promise<InferenceExecutor> {
+export async function createOnnxInference(runtime: Runtime, { file, bytes }: OnnxReaderFile, loss: HeadOptions): Promise<InferenceExecutor> {
   const load = (singleThreaded: boolean): Promise<Program> =>
     runtime
       .load({ bytes, folder: path.dirname(path.resolve(file)) }, { name: path.basename(file), singleThreaded })
@@ -88,7 +89,7 @@ export async function createOnnxInference(runtime: Runtime, { file, bytes }: Onn
   const runOn =
     (run: RunOnLane): InferenceExecutor["run"] =>
     (bindings, inputs, options) =>
-      run((lane) => compute(runtime, lane, bindings, inputs, options));
+      run((lane) => compute(runtime, lane, bindings, inputs, loss, options));
   return {
     inputs: lanes.program.inputs,
     run: runOn(lanes.one),
@@ -106,6 +107,7 @@ async function compute(
   { program, queue }: Lane,
   { batch, seq }: Bindings,
   inputs: Readonly<Record<string, HostArray>>,
+  loss: HeadOptions,
   options?: RunOptions,
 ): Promise<Record<string, Float32Array>> {
   const tensors: Tensor[] = [];
@@ -125,16 +127,23 @@ async function compute(
     return {
       start_logits: logits.start_logits,
       end_logits: logits.end_logits,
-      loss: Float32Array.of(readerLoss(logits, inputs, batch, seq)),
+      loss: Float32Array.of(readerLoss(logits, inputs, batch, seq, loss)),
     };
   } finally {
     for (const one of tensors) one.release();
   }
 }
 
-/** The sum over the rows of both weighted cross-entropies, padding left out: the loss that the reader's network computes. */
-function readerLoss(logits: Record<string, Float32Array>, inputs: Readonly<Record<string, HostArray>>, batch: number, seq: number): number {
+/** The sum over the rows of both weighted cross-entropies: the loss that the reader's network computes. */
+function readerLoss(
+  logits: Record<string, Float32Array>,
+  inputs: Readonly<Record<string, HostArray>>,
+  batch: number,
+  seq: number,
+  { maskPadding }: HeadOptions,
+): number {
   const { attention_mask: mask } = inputs;
+  const counts = (at: number): boolean => !maskPadding || mask[at] === 1n;
   let loss = 0;
   for (const side of ["start", "end"]) {
     const values = logits[`${side}_logits`];
@@ -143,9 +152,9 @@ function readerLoss(logits: Record<string, Float32Array>, inputs: Readonly<Recor
     if (targets === undefined || weights === undefined) return 0;
     for (let row = 0; row < batch; row++) {
       let largest = -Infinity;
-      for (let at = row * seq; at < (row + 1) * seq; at++) if (mask[at] === 1n && values[at] > largest) largest = values[at];
+      for (let at = row * seq; at < (row + 1) * seq; at++) if (counts(at) && values[at] > largest) largest = values[at];
       let sum = 0;
-      for (let at = row * seq; at < (row + 1) * seq; at++) if (mask[at] === 1n) sum += Math.exp(values[at] - largest);
+      for (let at = row * seq; at < (row + 1) * seq; at++) if (counts(at)) sum += Math.exp(values[at] - largest);
       loss += weights[row] * (largest + Math.log(sum) - values[row * seq + Number(targets[row])]);
     }
   }

@@ -25,6 +25,8 @@ export interface Reader {
   readonly encoder: Encoder;
   readonly network: Network;
   readonly store: ParameterStore;
+  /** Whether padding is left out of the loss. */
+  readonly maskPadding: boolean;
   /** What the checkpoint lacks, and what of it is not used. */
   readonly loaded: WeightNames;
   /** The ONNX file that is run in place of the network, whose store is then empty. */
@@ -81,7 +83,7 @@ export async function openUnreadReader(runtime: Runtime, folder: string, options
     const loaded = checkWeights(networkParameters(network), weights, encoder.prefix);
     const store = createParameterStore(runtime, networkParameters(network), options.trainable ?? (() => false));
     return {
-      reader: { config, tokenizer, encoder, network, store, loaded },
+      reader: { config, tokenizer, encoder, network, store, maskPadding: options.maskPadding, loaded },
       readWeights: () => loadWeights(store, weights, { prefix: encoder.prefix, seed: options.seed }),
       close: () => weights.close(),
     };
@@ -98,13 +100,14 @@ async function openExportedReader(runtime: Runtime, folder: string, options: Rea
   await checkTokenizer(folder, tokenizer, encoder);
   const onnx = await openOnnxFile(folder, options.onnxFile);
   const store = createParameterStore(runtime, new Map(), () => false);
-  const reader = { config, tokenizer, encoder, network: readerNetwork(encoder, options), store, loaded: { missing: [], unused: [] }, onnx };
+  const { maskPadding } = options;
+  const reader = { config, tokenizer, encoder, network: readerNetwork(encoder, options), store, maskPadding, loaded: { missing: [], unused: [] }, onnx };
   return { reader, readWeights: () => undefined, close: () => undefined };
 }
 
 /** A program that computes start_logits, end_logits and loss from the reader's parameters as they are at each run, or with its ONNX file. */
-export function createReaderInference(runtime: Runtime, { network, store, onnx }: Reader): Promise<InferenceExecutor> {
-  if (onnx !== undefined) return createOnnxInference(runtime, onnx);
+export function createReaderInference(runtime: Runtime, { network, store, maskPadding, onnx }: Reader): Promise<InferenceExecutor> {
+  if (onnx !== undefined) return createOnnxInference(runtime, onnx, { maskPadding });
   return createInferenceExecutor(runtime, network, store, ["start_logits", "end_logits", "loss"]);
 }
 
