@@ -6,7 +6,7 @@ import path from "node:path";
 import { LecternError } from "../errors.js";
 import { type Answer, type PlacedAnswer, placerFor } from "./place-answers.js";
 import { openDataFile, readQuestions, type DataFile } from "./question-files.js";
-import type { RawQuestion } from "./raw-question.js";
+import { isBadRow, type RawAnswer, type RawQuestion } from "./raw-question.js";
 
 /** A question on a context. Examples of one context share its string. */
 export interface QaExample {
@@ -43,8 +43,8 @@ export interface MisplacedAnswer {
   /** File and path of the question. */
   place: string;
   text: string;
-  /** Where the file says the answer begins, in code points. */
-  stated: number;
+  /** Where the file says the answer begins, in code points; undefined where it does not say. */
+  stated: number | undefined;
   /** Where it was found, in UTF-16 code units; −1 for a lost one. */
   start: number;
 }
@@ -84,8 +84,8 @@ export async function loadExamples(
     if (collection.examples.length >= limit) break;
     const facts = await openDataFile(file);
     collection.report.files.push(facts);
-    for await (const question of readQuestions(facts)) {
-      collection.add(question);
+    for await (const row of readQuestions(facts)) {
+      if (!isBadRow(row)) collection.add(row);
       if (collection.examples.length >= limit) break;
     }
   }
@@ -110,7 +110,7 @@ class Collection {
   readonly #answers: "required" | "optional";
   readonly #ids = new Set<string>();
   /** Each different context once: rows repeat it for every question. */
-  readonly #contexts = new Map<string, { context: string; place: (answer: { text: string; start: number }) => PlacedAnswer }>();
+  readonly #contexts = new Map<string, { context: string; place: (answer: RawAnswer) => PlacedAnswer }>();
   #rows = 0;
 
   constructor(answers: "required" | "optional") {
@@ -127,14 +127,15 @@ class Collection {
       return;
     }
     this.#ids.add(id);
-    if (raw.answers === undefined && this.#answers === "required") throw answersNotGiven(raw);
+    if (raw.answers === undefined && raw.impossible !== true && this.#answers === "required") throw answersNotGiven(raw);
     let known = this.#contexts.get(raw.context);
     if (known === undefined) {
       known = { context: raw.context, place: placerFor(raw.context) };
       this.#contexts.set(raw.context, known);
     }
     const answers: Answer[] = [];
-    for (const answer of raw.answers ?? []) {
+    const given = raw.impossible === true ? [] : (raw.answers ?? []).filter(({ text }) => text !== "");
+    for (const answer of given) {
       const placed = known.place(answer);
       if (placed.found !== "stated") this.#noteMisplaced(id, raw, answer.start, placed);
       answers.push({ text: placed.text, start: placed.start });
@@ -163,7 +164,7 @@ class Collection {
     return report;
   }
 
-  #noteMisplaced(id: string, raw: RawQuestion, stated: number, { text, start, found }: PlacedAnswer): void {
+  #noteMisplaced(id: string, raw: RawQuestion, stated: number | undefined, { text, start, found }: PlacedAnswer): void {
     const { misplaced } = this.report;
     if (found === "moved") misplaced.moved++;
     else misplaced.lost++;

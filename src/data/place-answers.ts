@@ -27,7 +27,7 @@ const closeBy = 32;
  */
 export function placerFor(context: string): (answer: RawAnswer) => PlacedAnswer {
   const positions = codeUnitPositions(context);
-  return ({ text, start }) => {
+  return ({ text, start = -1 }) => {
     const stated = positions === undefined || start < 0 ? start : (positions[start] ?? context.length);
     if (text !== "" && start >= 0 && context.startsWith(text, stated)) {
       return { text, start: stated, found: "stated" };

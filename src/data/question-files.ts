@@ -8,10 +8,10 @@ import path from "node:path";
 import { openPlainFile } from "../files/plain-file.js";
 import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
-import { asFields, asList, asText, at, fieldError } from "./fields.js";
+import { asFields, asList, asTextOrNumber, at, FieldError } from "./fields.js";
 import { decodeText, parseJson, readLines } from "./json-text.js";
 import { readParquet } from "./parquet.js";
-import type { RawQuestion } from "./raw-question.js";
+import { type BadRow, isBadRow, orBadRow, type RawQuestion } from "./raw-question.js";
 import { readRow } from "./rows.js";
 import { readSquad } from "./squad-json.js";
 
@@ -23,8 +23,10 @@ export interface DataFile {
   format: DataFormat;
   /** The `version` that a SQuAD file states: "1.1", "v2.0". */
   version?: string;
-  /** Questions read, before duplicates are dropped; fewer than the file has when a limit stopped the reading. */
+  /** Questions read; fewer than the file has when a limit stopped the reading. */
   questions: number;
+  /** Rows that could not be read. */
+  badRows: number;
   emptyParagraphs: number;
 }
 
@@ -32,57 +34,74 @@ export interface DataFile {
 const longestJson = 0x1fffffe8;
 
 /**
- * Reads a file; `facts` is filled in as the reading goes on.
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY
+ * Reads a file; `facts` is filled in as the reading goes on. Rows that cannot be read are yielded as such, unless no row can.
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_EMPTY; DATA_SYNTAX, DATA_FIELD for a file that is no such file, or all of whose rows are bad
  */
-export async function* readQuestions(facts: DataFile): AsyncGenerator<RawQuestion> {
-  for await (const question of questionsOf(facts)) {
-    facts.questions++;
-    yield question;
+export async function* readQuestions(facts: DataFile): AsyncGenerator<RawQuestion | BadRow> {
+  let firstBad: BadRow | undefined;
+  for await (const row of questionsOf(facts)) {
+    if (isBadRow(row)) {
+      firstBad ??= row;
+      facts.badRows++;
+    } else facts.questions++;
+    yield row;
   }
-  if (facts.questions === 0) {
-    throw new LecternError("DATA_EMPTY", {
-      message: `${facts.path} holds no question.`,
-      expected: "at least one question",
-      received: facts.emptyParagraphs > 0 ? `${facts.emptyParagraphs} paragraphs without questions` : "none",
-      next: "Name another file, or check how this one was written.",
-    });
-  }
+  if (facts.questions > 0) return;
+  if (firstBad !== undefined) throw noRowReadable(facts, firstBad);
+  throw new LecternError("DATA_EMPTY", {
+    message: `${facts.path} holds no question.`,
+    expected: "at least one question",
+    received: facts.emptyParagraphs > 0 ? `${facts.emptyParagraphs} paragraphs without questions` : "none",
+    next: "Name another file, or check how this one was written.",
+  });
+}
+
+/** The error of the first row, for a file none of whose rows can be read: it is not what it was taken for. */
+function noRowReadable({ path: file, badRows }: DataFile, { error }: BadRow): LecternError {
+  if (badRows === 1) return error;
+  return new LecternError(
+    error.code,
+    { ...error.detail, message: `None of the ${badRows} rows of ${file} can be read. The first: ${error.detail.message}` },
+    { cause: error },
+  );
 }
 
 /** The facts of a file that has not been read yet. */
 export async function openDataFile(file: string): Promise<DataFile> {
-  return { path: file, format: formatOf(file), questions: 0, emptyParagraphs: 0 };
+  return { path: file, format: formatOf(file), questions: 0, badRows: 0, emptyParagraphs: 0 };
 }
 
-async function* questionsOf(facts: DataFile): AsyncGenerator<RawQuestion> {
+async function* questionsOf(facts: DataFile): AsyncGenerator<RawQuestion | BadRow> {
   const file = facts.path;
   if (facts.format === "parquet") {
     let row = 0;
-    for await (const fields of readParquet(file)) yield readRow(fields, { file, path: `row ${row++}` });
+    for await (const fields of readParquet(file)) {
+      const place = { file, path: `row ${row++}` };
+      yield orBadRow(place, () => readRow(fields, place));
+    }
   } else if (facts.format === "jsonl") {
     for await (const line of readLines(file)) {
-      yield readRow(parseJson(line.text, `${file}: line ${line.number}`), { file, path: `line ${line.number}` });
+      const place = { file, path: `line ${line.number}` };
+      yield orBadRow(place, () => readRow(parseJson(line.text, `${file}: line ${line.number}`), place));
     }
   } else {
     yield* questionsOfJson(facts, parseJson(decodeText(await readFile(file), file), file));
   }
 }
 
-function* questionsOfJson(facts: DataFile, root: unknown): Generator<RawQuestion> {
+function* questionsOfJson(facts: DataFile, root: unknown): Generator<RawQuestion | BadRow> {
   const place = { file: facts.path, path: "" };
   if (Array.isArray(root)) {
     facts.format = "json";
-    for (const [i, row] of root.entries()) yield readRow(row, at(place, i));
+    for (const [i, row] of root.entries()) yield orBadRow(at(place, i), () => readRow(row, at(place, i)));
     return;
   }
   const fields = asFields(root, place, "an object or a list");
   const { data, version } = fields;
-  if (version !== undefined && version !== null)
-    facts.version = typeof version === "number" ? String(version) : asText(version, at(place, "version"));
-  if (data === undefined) throw fieldError(at(place, "data"), "SQuAD's list of articles, or rows", data);
-  const first = asList(data, at(place, "data"))[0];
-  if (first !== undefined && !("paragraphs" in asFields(first, { file: facts.path, path: "data[0]" })) && "question" in (first as object)) {
+  facts.version = asTextOrNumber(version, at(place, "version"));
+  if (data === undefined) throw new FieldError(at(place, "data"), "SQuAD's list of articles, or rows", data);
+  const [first] = asList(data, at(place, "data"));
+  if (typeof first === "object" && first !== null && !("paragraphs" in first) && "question" in first) {
     facts.format = "json"; // {"data": [rows]}, as Hugging Face's training scripts read with field="data"
     yield* questionsOfJson(facts, data);
     return;

@@ -15,7 +15,9 @@ export function dataWarnings(report: DataReport): string[] {
     );
     for (const answer of shown) {
       const outcome = answer.start < 0 ? "not found" : `found at ${answer.start}`;
-      lines.push(`  ${answer.place} (${answer.id}): ${JSON.stringify(answer.text)} stated at ${answer.stated}, ${outcome}`);
+      lines.push(
+        `  ${answer.place} (${answer.id}): ${JSON.stringify(answer.text)} ${answer.stated === undefined ? "without a place" : `stated at ${answer.stated}`}, ${outcome}`,
+      );
     }
     if (moved + lost > shown.length) lines.push(`  … and ${moved + lost - shown.length} more`);
   }
@@ -26,6 +28,7 @@ export function dataWarnings(report: DataReport): string[] {
       `${report.duplicateIds.count} questions repeat the id of an earlier one and were dropped: ${report.duplicateIds.shown.join(", ")}${report.duplicateIds.count > report.duplicateIds.shown.length ? ", …" : ""}`,
     );
   }
+  for (const { path, badRows } of report.files) if (badRows > 0) lines.push(`${path}: ${badRows} rows cannot be read and are left out.`);
   if (report.emptyParagraphs > 0) lines.push(`${report.emptyParagraphs} contexts have no question.`);
   return lines;
 }

@@ -4,7 +4,22 @@
  * the columns `answers.text` and `answers.answer_start` (what `flatten()` makes of them), and one answer a row as `answer` or `answer_text`
  * with `answer_start`. An empty list of answers says that the question has none.
  */
-import { asFields, asFilledText, asId, asInteger, asList, asText, at, fieldError, type Fields, type Place } from "./fields.js";
+import {
+  asAnswerText,
+  asFields,
+  asFilledText,
+  asFlag,
+  asId,
+  asList,
+  asStart,
+  asText,
+  asTextOrNumber,
+  at,
+  FieldError,
+  type Fields,
+  isAbsent,
+  type Place,
+} from "./fields.js";
 import type { RawAnswer, RawQuestion } from "./raw-question.js";
 import { readAnswerList } from "./squad-json.js";
 
@@ -29,13 +44,13 @@ export const columns = [
  */
 export function readRow(row: unknown, place: Place): RawQuestion {
   const fields = asFields(row, place, "an object with question, context and answers");
-  const { id, title } = fields;
   return {
-    id: isAbsent(id) ? undefined : asId(id, at(place, "id")),
-    title: isAbsent(title) ? undefined : asText(title, at(place, "title")),
+    id: asId(fields["id"], at(place, "id")),
+    title: asTextOrNumber(fields["title"], at(place, "title")),
     question: asFilledText(fields["question"], at(place, "question")),
-    context: asFilledText(fields["context"], at(place, "context")),
+    context: asText(fields["context"], at(place, "context")),
     answers: readAnswers(fields, place),
+    impossible: asFlag(fields["is_impossible"], at(place, "is_impossible")),
     place,
   };
 }
@@ -54,19 +69,16 @@ function readAnswers(fields: Fields, place: Place): RawAnswer[] | undefined {
   }
   for (const name of ["answer", "answer_text"]) {
     const text = fields[name];
-    if (isAbsent(text)) continue;
-    return [{ text: asText(text, at(place, name)), start: asInteger(fields["answer_start"], at(place, "answer_start")) }];
+    if (text === undefined) continue;
+    return [{ text: asAnswerText(text, at(place, name)), start: asStart(fields["answer_start"], at(place, "answer_start")) }];
   }
-  return fields["is_impossible"] === true ? [] : undefined;
+  return undefined;
 }
 
 function pairUp(texts: unknown, textsPlace: Place, starts: unknown, startsPlace: Place): RawAnswer[] {
   const textList = asList(texts, textsPlace, "a list of texts");
-  const startList = asList(starts, startsPlace, "a list of whole numbers");
-  if (textList.length !== startList.length)
-    throw fieldError(startsPlace, `a list of ${textList.length}, as many as there are texts`, starts);
-  return textList.map((text, i) => ({ text: asText(text, at(textsPlace, i)), start: asInteger(startList[i], at(startsPlace, i)) }));
+  const startList = isAbsent(starts) ? undefined : asList(starts, startsPlace, "a list of whole numbers");
+  if (startList !== undefined && textList.length !== startList.length)
+    throw new FieldError(startsPlace, `a list of ${textList.length}, as many as there are texts`, starts);
+  return textList.map((text, i) => ({ text: asAnswerText(text, at(textsPlace, i)), start: asStart(startList?.[i], at(startsPlace, i)) }));
 }
-
-/** Parquet files and tables give null for what a row does not have. */
-const isAbsent = (value: unknown): value is null | undefined => value === undefined || value === null;
