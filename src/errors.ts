@@ -11,6 +11,7 @@ export const errorCatalogue = {
   SEQUENCE_TOO_LONG: "max_length is longer than the model's positions.",
   VOCABULARY_MISMATCH: "The tokenizer has ids that the model has no embedding for.",
   WEIGHT_SHAPE_MISMATCH: "A tensor of the checkpoint has another shape than config.json implies.",
+  WEIGHTS_UNMATCHED: "A checkpoint lacks weights of the encoder that its config.json describes, or holds it in two places.",
   UNKNOWN_MODEL_TYPE: "The model_type of config.json names an architecture that is not supported.",
   BAD_MODEL_CONFIG: "A key of config.json is missing or has a value that the architecture cannot use.",
   NO_GRADIENT: "A trainable value is reached only through an op that has no gradient.",

@@ -5,6 +5,7 @@ import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import type { AnswerOptions } from "../tasks/extractive/answer-options.js";
 import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
+import { describeWrappers } from "../tasks/extractive/reader.js";
 import { threadCount, wholeNumber, withExamples } from "./help.js";
 import { highlightAnswer, printable } from "./highlight.js";
 import { Output, resultColors } from "./output.js";
@@ -62,6 +63,7 @@ async function ask(questions: readonly string[], options: AskOptions): Promise<v
   };
   const reader = await QuestionAnswerer.from(model, { revision, onnxFile, threads });
   if (reader.missingParameters.length > 0) output.note(`${model} is not trained to answer questions: its answers are random.`);
+  for (const line of describeWrappers(model, reader)) output.note(line);
   const prepared = await reader.prepare(
     questions.map((question) => ({ question, context })),
     settings,

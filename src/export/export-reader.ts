@@ -15,7 +15,7 @@ import { loadExamples, type QaExample } from "../data/examples.js";
 import { foldForInference, fuseForInference, type Graph, nativeRuntime, type Runtime } from "../engine/index.js";
 import { LecternError } from "../errors.js";
 import { modelDefinition } from "../models/index.js";
-import { openReader, type Reader } from "../tasks/extractive/reader.js";
+import { describeWrappers, openReader, type Reader } from "../tasks/extractive/reader.js";
 import { calibrate } from "./calibrate.js";
 import { exportCard } from "./export-card.js";
 import { inFloat16 } from "./float16.js";
@@ -103,6 +103,7 @@ export async function exportReader(model: string, to: string, options: ExportOpt
   const { runtime = nativeRuntime(), onNote = () => undefined, maxF1Loss = 1 } = options;
   const folder = await resolveModel(model, { revision: options.revision });
   const reader = await openReader(runtime, folder, { seed: 0, maskPadding: true });
+  for (const line of describeWrappers(folder, reader.loaded)) onNote(line);
   refuseUnfit(model, reader);
   const { examples } =
     options.data === undefined

@@ -153,7 +153,7 @@ describe.each(models.map((definition) => [definition.type, definition] as const)
     );
     const other = open();
     const source = openSafetensors(file);
-    expect(checkWeights(networkParameters(network), source, encoder.prefix)).toEqual({ missing: [], unused: [] });
+    expect(checkWeights(networkParameters(network), source, encoder.prefix)).toEqual({ missing: [], unused: [], wrappers: [] });
     loadWeights(other, source, { prefix: encoder.prefix, seed: 0 });
     source.close();
     const logits = async (from: ParameterStore) =>

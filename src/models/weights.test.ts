@@ -78,38 +78,122 @@ describe("names", () => {
   });
 
   test("of which both spellings are there: the model's own wins, the other is unused", async () => {
-    const { unused, values } = await load({ "embeddings.LayerNorm.gamma": [4], "bert.embeddings.LayerNorm.weight": [4] });
-    expect(values("bert.embeddings.LayerNorm.weight")[0]).toBe(2);
-    expect(unused).toEqual(["embeddings.LayerNorm.gamma"]);
+    const { unused, values } = await load({ "embeddings.LayerNorm.gamma": [4], ...bare, "bert.embeddings.LayerNorm.weight": [4] });
+    expect(values("bert.embeddings.LayerNorm.weight")[0]).toBe(5);
+    expect(unused).toEqual(["embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight"]);
   });
 });
 
-describe("what a checkpoint lacks", () => {
-  test("is drawn from the seed with the declared deviation, norms are ones and biases zeros", async () => {
-    const { values } = await load({});
+const bare = { "embeddings.word_embeddings.weight": encoder.word, "embeddings.LayerNorm.weight": [4], "embeddings.LayerNorm.bias": [4] };
+const head = { "qa_outputs.weight": [2, 1000], "qa_outputs.bias": [2] };
+const under = (path: string, tensors: Record<string, number[]>) =>
+  Object.fromEntries(Object.entries(tensors).map(([name, shape]) => [path + name, shape]));
+
+describe("a wrapper's path", () => {
+  test.each([
+    ["module.", { ...under("module.bert.", bare), ...under("module.", head) }, ["module."]],
+    ["_orig_mod.module.", { ...under("_orig_mod.module.bert.", bare), ...under("_orig_mod.module.", head) }, ["_orig_mod.module."]],
+    ["that of an attribute, around the bare encoder", { ...under("reader.", bare), ...head }, ["reader."]],
+    [
+      "a wrapper's, around a bare encoder and its head",
+      { ...under("model.encoder.", bare), ...under("model.", head) },
+      ["model.encoder.", "model."],
+    ],
+    ["inside the architecture's", { ...under("bert._orig_mod.", bare), ...head }, ["bert._orig_mod."]],
+    ["of a head alone", { ...under("bert.", bare), ...under("span.", head) }, ["span."]],
+    [
+      "of old names",
+      {
+        "m.bert.embeddings.word_embeddings.weight": encoder.word,
+        ...under("m.bert.embeddings.LayerNorm.", { gamma: [4], beta: [4] }),
+        ...under("m.", head),
+      },
+      ["m."],
+    ],
+  ])("%s is taken off and told", async (_, tensors, wrappers) => {
+    const loaded = await load(tensors);
+    expect(loaded).toMatchObject({ missing: [], unused: [], wrappers });
+    expect([...declarations.keys()].map((name) => loaded.values(name)[0])).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("is not looked for where the usual names are there: a copy under a path is unused", async () => {
+    const { unused, wrappers } = await load({
+      ...under("average.bert.", bare),
+      ...under("bert.", bare),
+      ...under("average.", head),
+      ...head,
+    });
+    expect(wrappers).toEqual([]);
+    expect(unused).toEqual(Object.keys({ ...under("average.bert.", bare), ...under("average.", head) }).sort());
+  });
+
+  test("is not chosen between two of them", async () => {
+    const twice = { ...under("student.bert.", bare), ...under("teacher.bert.", bare) };
+    await expect(load(twice)).rejects.toMatchObject({
+      code: "WEIGHTS_UNMATCHED",
+      detail: { received: "one under each of student.bert., teacher.bert." },
+    });
+  });
+});
+
+describe("a checkpoint is refused", () => {
+  const refused = (message: string, received: string) => ({
+    code: "WEIGHTS_UNMATCHED",
+    detail: { message: expect.stringContaining(message) as string, received },
+  });
+
+  test("of which nothing belongs to the encoder, with the names of both sides", async () => {
+    await expect(load({ "transformer.h.0.attn.weight": [3], ...head })).rejects.toMatchObject({
+      ...refused("holds no weight of the encoder", "qa_outputs.weight, qa_outputs.bias, transformer.h.0.attn.weight"),
+      detail: { expected: "bert.embeddings.word_embeddings.weight, bert.embeddings.LayerNorm.weight, bert.embeddings.LayerNorm.bias" },
+    });
+    await expect(load({})).rejects.toMatchObject(refused("holds no weight of the encoder", "no tensors"));
+  });
+
+  test("of which a part of the encoder is missing", async () => {
+    const { "embeddings.LayerNorm.bias": _, ...most } = bare;
+    await expect(load(under("module.bert.", most))).rejects.toMatchObject({
+      code: "WEIGHTS_UNMATCHED",
+      detail: {
+        message: "The checkpoint lacks 1 of the 3 weights of the encoder that config.json describes.",
+        expected: "bert.embeddings.LayerNorm.bias",
+      },
+    });
+  });
+
+  test("that is of an architecture with the same names", async () => {
+    const error = { code: "WEIGHTS_UNMATCHED", detail: { next: expect.stringContaining("of type roberta") as string } };
+    await expect(load({ ...under("roberta.", bare), ...head })).rejects.toMatchObject(error);
+    await expect(load({ ...under("module.roberta.", bare), ...head })).rejects.toMatchObject(error);
+  });
+
+  test("only where it is due: names with many levels, or that look like others', are just unused", async () => {
+    const odd = { [`${"a.".repeat(100_000)}b`]: [1], "...": [1], __proto__x: [1], "": [1] };
+    expect((await load({ ...under("bert.", bare), ...head, ...odd })).unused).toHaveLength(4);
+  });
+});
+
+describe("the head that a checkpoint lacks", () => {
+  test("is drawn from the seed with the declared deviation, biases are zeros", async () => {
+    const { values } = await load(bare);
     const weights = values("qa_outputs.weight");
     const mean = weights.reduce((sum, value) => sum + value, 0) / weights.length;
     const deviation = Math.sqrt(weights.reduce((sum, value) => sum + (value - mean) ** 2, 0) / weights.length);
     expect(Math.abs(mean)).toBeLessThan(0.002);
     expect(Math.abs(deviation / 0.02 - 1)).toBeLessThan(0.08);
-    expect([...values("bert.embeddings.LayerNorm.weight"), ...values("qa_outputs.bias")]).toEqual([1, 1, 1, 1, 0, 0]);
+    expect([...values("qa_outputs.bias")]).toEqual([0, 0]);
   });
 
-  test("is the same for a seed, whatever else is missing, and differs between seeds and parameters", async () => {
-    const [whole, part, other] = [
-      await load({}),
-      await load({ "bert.embeddings.word_embeddings.weight": encoder.word }),
-      await load({}, 1),
-    ];
-    const head = ({ values }: typeof whole) => [...values("qa_outputs.weight")];
-    expect(head(part)).toEqual(head(whole));
-    expect(head(other)).not.toEqual(head(whole));
-    expect(whole.values("bert.embeddings.word_embeddings.weight").slice(0, 2000)).not.toEqual(whole.values("qa_outputs.weight"));
+  test("is the same for a seed, whatever else is missing, and differs between seeds", async () => {
+    const [whole, part, other] = [await load(bare), await load({ ...bare, "qa_outputs.bias": [2] }), await load(bare, 1)];
+    const weights = ({ values }: typeof whole) => [...values("qa_outputs.weight")];
+    expect(weights(part)).toEqual(weights(whole));
+    expect(weights(other)).not.toEqual(weights(whole));
   });
 });
 
 test("a tensor of another shape is refused with both shapes", async () => {
-  await expect(load({ "qa_outputs.bias": [3] })).rejects.toMatchObject({
+  await expect(load({ ...bare, "qa_outputs.bias": [3] })).rejects.toMatchObject({
     code: "WEIGHT_SHAPE_MISMATCH",
     detail: { expected: "shape [2]", received: "shape [3]" },
   });

@@ -1,6 +1,6 @@
 /**
- * Weights of a checkpoint into the parameters of a network. Checkpoints of the bare encoder lack the model's prefix, old ones
- * call a norm's parameters gamma and beta; what no checkpoint holds is initialised from the seed.
+ * Weights of a checkpoint into the parameters of a network. Which tensor is which parameter, `matchWeights` finds; a head that the checkpoint
+ * does not hold is initialised from the seed.
  */
 import { totalmem } from "node:os";
 import type { WeightSource } from "../checkpoint/safetensors.js";
@@ -8,6 +8,7 @@ import type { ParameterDeclaration } from "../engine/block/block.js";
 import type { ParameterStore, StoredParameter } from "../engine/index.js";
 import { randomGenerator } from "../engine/random.js";
 import { LecternError } from "../errors.js";
+import { matchWeights } from "./weight-names.js";
 
 /** What of a network and of a checkpoint has no counterpart in the other. */
 export interface WeightNames {
@@ -15,28 +16,29 @@ export interface WeightNames {
   readonly missing: readonly string[];
   /** Tensors of the checkpoint that the network does not use. */
   readonly unused: readonly string[];
+  /** Paths before the checkpoint's names that were taken off: `module.`. */
+  readonly wrappers: readonly string[];
 }
 
 /**
  * Checks, before anything is allocated or read, that a network can be filled: the sizes stand in a config.json that anyone may have written.
  * @param prefix path under which full models hold the encoder (`bert.`)
- * @throws LecternError WEIGHT_SHAPE_MISMATCH where a tensor's shape is not the network's, BAD_MODEL_CONFIG where no memory holds the network
+ * @throws LecternError WEIGHTS_UNMATCHED where the checkpoint lacks a part of the encoder, WEIGHT_SHAPE_MISMATCH where a tensor's shape is not
+ *   the network's, BAD_MODEL_CONFIG where no memory holds the network
  */
 export function checkWeights(declarations: ReadonlyMap<string, ParameterDeclaration>, source: WeightSource, prefix: string): WeightNames {
-  const available = new Set(source.names());
-  const used = new Set<string>();
+  const available = source.names();
+  const { tensors, wrappers } = matchWeights(declarations.keys(), available, prefix);
   const missing: string[] = [];
   let bytes = 0;
   for (const [name, { shape }] of declarations) {
-    const found = findTensor(name, prefix, available);
-    if (found === undefined) missing.push(name);
-    else {
-      checkShape(found, shape, source);
-      used.add(found);
-    }
+    const tensor = tensors.get(name);
+    if (tensor === undefined) missing.push(name);
+    else checkShape(tensor, shape, source);
     bytes += shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
   }
-  if (bytes <= totalmem()) return { missing, unused: [...available].filter((name) => !used.has(name)) };
+  const used = new Set(tensors.values());
+  if (bytes <= totalmem()) return { missing, unused: available.filter((name) => !used.has(name)), wrappers };
   throw new LecternError("BAD_MODEL_CONFIG", {
     message: "The model that config.json describes is larger than this machine's memory.",
     expected: `at most ${gigabytes(totalmem())} of weights`,
@@ -47,31 +49,20 @@ export function checkWeights(declarations: ReadonlyMap<string, ParameterDeclarat
 
 /**
  * Fills every parameter of the store: from the checkpoint, or from the seed what it does not hold.
- * @throws LecternError WEIGHT_SHAPE_MISMATCH where a tensor's shape is not the network's
+ * @throws LecternError WEIGHTS_UNMATCHED, WEIGHT_SHAPE_MISMATCH as `checkWeights`
  */
 export function loadWeights(store: ParameterStore, source: WeightSource, options: { prefix: string; seed: number }): void {
-  const available = new Set(source.names());
+  const { tensors } = matchWeights(store.parameters.keys(), source.names(), options.prefix);
   for (const parameter of store.parameters.values()) {
-    const found = findTensor(parameter.name, options.prefix, available);
+    const tensor = tensors.get(parameter.name);
     const data = parameter.tensor.data as Float32Array;
-    if (found === undefined) {
+    if (tensor === undefined) {
       initialise(data, parameter, options.seed);
       continue;
     }
-    checkShape(found, parameter.declaration.shape, source);
-    source.readFloat32(found, data);
+    checkShape(tensor, parameter.declaration.shape, source);
+    source.readFloat32(tensor, data);
   }
-}
-
-function findTensor(parameter: string, prefix: string, available: ReadonlySet<string>): string | undefined {
-  return spellings(parameter, prefix).find((name) => available.has(name));
-}
-
-/** The names under which checkpoints may hold a parameter, the usual one first. */
-function spellings(name: string, prefix: string): string[] {
-  const bare = name.startsWith(prefix) ? [name, name.slice(prefix.length)] : [name];
-  const old = (spelling: string) => spelling.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
-  return [...new Set([...bare, ...bare.map(old)])];
 }
 
 /** Each parameter draws from a stream of its own: what it gets does not depend on which others are missing. */

@@ -77,7 +77,7 @@ describe("a folder is refused with", () => {
     "a vocabulary that no memory holds": [config({ vocab_size: "16000000", hidden_size: "16000000", num_attention_heads: "1" }), "WEIGHT_SHAPE_MISMATCH"],
     "weights that no memory holds, and none in the file": [
       (folder) => (config({ vocab_size: "16000000", hidden_size: "1000000", num_attention_heads: "1" })(folder), weights({})(folder)),
-      "BAD_MODEL_CONFIG",
+      "WEIGHTS_UNMATCHED",
     ],
     "NaN in its config": [config({ layer_norm_eps: "NaN" }), "MODEL_CONFIG_CORRUPT"],
     "an infinite number in its config": [config({ layer_norm_eps: "1e999" }), "BAD_MODEL_CONFIG"],

@@ -77,6 +77,11 @@ export class QuestionAnswerer {
     return longestWindow(this.reader);
   }
 
+  /** Paths before the names in the checkpoint that were taken off: `module.`. */
+  get wrappers(): readonly string[] {
+    return this.reader.loaded.wrappers;
+  }
+
   /** Parameters that the checkpoint did not hold. Of a reader there are none: its answers would be random. */
   get missingParameters(): readonly string[] {
     return this.reader.loaded.missing;

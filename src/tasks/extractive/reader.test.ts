@@ -22,10 +22,10 @@ describe("a reader's folder", () => {
   test.each(models.map(({ type }) => type))("of type %s is written as it was read", async (type) => {
     const from = await writeTinyReader(join(folder, type), { type });
     const reader = await openReader(testRuntime(), from, options);
-    expect(reader.loaded).toEqual({ missing: [], unused: [] });
+    expect(reader.loaded).toEqual({ missing: [], unused: [], wrappers: [] });
     await saveReader(join(folder, `${type} again`), reader);
     const again = await open(`${type} again`);
-    expect(again.loaded).toEqual({ missing: [], unused: [] });
+    expect(again.loaded).toEqual({ missing: [], unused: [], wrappers: [] });
     expect(again.config).toMatchObject({
       model_type: type,
       architectures: [models.find((model) => model.type === type)!.questionAnswering],
@@ -46,12 +46,15 @@ describe("a reader's folder", () => {
       rename: (name) => name.slice("bert.".length).replace("LayerNorm.weight", "LayerNorm.gamma"),
     });
     const reader = await open("bare");
-    expect(reader.loaded).toEqual({ missing: ["qa_outputs.weight", "qa_outputs.bias"], unused: [] });
+    expect(reader.loaded).toEqual({ missing: ["qa_outputs.weight", "qa_outputs.bias"], unused: [], wrappers: [] });
     expect(describeLoading("/models/bare", { ...reader.loaded, unused: ["cls.a", "cls.b", "cls.c", "cls.d", "cls.e"] })).toEqual([
       "not in bare, initialised from the seed: qa_outputs.weight, qa_outputs.bias",
       "in bare, not used by a reader: cls.a, cls.b, cls.c and 2 more",
     ]);
-    expect(describeLoading("x", { missing: [], unused: [] })).toEqual([]);
+    expect(describeLoading("x", { missing: [], unused: [], wrappers: [] })).toEqual([]);
+    expect(describeLoading("x", { missing: [], unused: [], wrappers: ["module."] })).toEqual([
+      'names of weights in x begin with "module.": taken off',
+    ]);
     const other = await openReader(testRuntime(), join(folder, "bare"), { ...options, seed: 2 });
     const head = (from: typeof reader) => from.store.parameters.get("qa_outputs.weight")!.tensor.data;
     expect(head(other)).not.toEqual(head(reader));

@@ -68,7 +68,7 @@ export async function openReader(runtime: Runtime, folder: string, options: Read
 
 /**
  * Opens a model folder as a reader without reading its weights, which are most of what there is to read.
- * @throws LecternError UNKNOWN_MODEL_TYPE, BAD_MODEL_CONFIG, WEIGHT_SHAPE_MISMATCH, VOCABULARY_MISMATCH, ONNX_FILE_UNKNOWN, ONNX_CORRUPT,
+ * @throws LecternError UNKNOWN_MODEL_TYPE, BAD_MODEL_CONFIG, WEIGHTS_UNMATCHED, WEIGHT_SHAPE_MISMATCH, VOCABULARY_MISMATCH, ONNX_FILE_UNKNOWN, ONNX_CORRUPT,
  *   ONNX_NOT_A_READER, and those of opening files
  */
 export async function openUnreadReader(runtime: Runtime, folder: string, options: ReaderOptions): Promise<UnreadReader> {
@@ -100,8 +100,9 @@ async function openExportedReader(runtime: Runtime, folder: string, options: Rea
   await checkTokenizer(folder, tokenizer, encoder);
   const onnx = await openOnnxFile(folder, options.onnxFile);
   const store = createParameterStore(runtime, new Map(), () => false);
+  const loaded = { missing: [], unused: [], wrappers: [] };
   const { maskPadding } = options;
-  const reader = { config, tokenizer, encoder, network: readerNetwork(encoder, options), store, maskPadding, loaded: { missing: [], unused: [] }, onnx };
+  const reader = { config, tokenizer, encoder, network: readerNetwork(encoder, options), store, maskPadding, loaded, onnx };
   return { reader, readWeights: () => undefined, close: () => undefined };
 }
 
@@ -126,11 +127,18 @@ export async function saveReader(folder: string, { config, tokenizer, store }: R
   });
 }
 
+/** What to tell of a checkpoint whose names were found behind those of a wrapper. */
+export function describeWrappers(folder: string, { wrappers }: Pick<WeightNames, "wrappers">): string[] {
+  return wrappers.map((path) => `names of weights in ${basename(folder)} begin with ${JSON.stringify(path)}: taken off`);
+}
+
 /** What to tell a person of a loaded checkpoint: once, and briefly. */
-export function describeLoading(folder: string, { missing, unused }: WeightNames): string[] {
+export function describeLoading(folder: string, loaded: WeightNames): string[] {
+  const { missing, unused } = loaded;
   const list = (names: readonly string[]) =>
     names.length <= 4 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`;
   return [
+    ...describeWrappers(folder, loaded),
     ...(missing.length > 0 ? [`not in ${basename(folder)}, initialised from the seed: ${list(missing)}`] : []),
     ...(unused.length > 0 ? [`in ${basename(folder)}, not used by a reader: ${list(unused)}`] : []),
   ];
