@@ -13,7 +13,9 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForQuestionAnswering, BertConfig, DebertaV2Config, DistilBertConfig, RobertaConfig
+from transformers import (
+    AutoModelForQuestionAnswering, BertConfig, CamembertConfig, DebertaV2Config, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig,
+)  # fmt: skip
 
 from reader_case import forward_and_backward, load_inputs, load_model, no_decay_names, train, trainable
 
@@ -101,6 +103,9 @@ CASES = [
             attention_head_size=16,
         ), 10, 22, [Row(4, 13, 8, 10), Row(3, 6, 9, 11), Row(2, 9, 0, 0)], left_padding=[1],
     ),
+    Case("xlm-roberta", XLMRobertaConfig(**ROBERTA), 11, 25, ROWS),
+    Case("camembert", CamembertConfig(**dict(ROBERTA, vocab_size=70)), 12, 24, [Row(4, 13, 8, 10), Row(3, 6, 9, 11), Row(2, 9, 0, 0)], left_padding=[1]),
+    Case("electra", ElectraConfig(**BERT, embedding_size=24), 13, 24, ROWS, token_types=2),
 ]  # fmt: skip
 
 

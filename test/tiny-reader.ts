@@ -18,6 +18,9 @@ const tokenizerFiles = ["tokenizer.json", "tokenizer_config.json"];
 const sizes: Record<string, Record<string, unknown>> = {
   bert: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 },
   roberta: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
+  "xlm-roberta": { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
+  camembert: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
+  electra: { embedding_size: 12, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 },
   "deberta-v2": {
     ...{ hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, position_buckets: 8, share_att_key: true },
     ...{ relative_attention: true, pos_att_type: ["p2c", "c2p"], norm_rel_ebd: "layer_norm", position_biased_input: false },

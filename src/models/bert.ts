@@ -1,13 +1,11 @@
 /** BERT (Devlin et al. 2019); reference implementation: transformers' modeling_bert. Models in its family share the pieces here. */
 import { z } from "zod";
-import type { Block, BlockScope, Call } from "../engine/block/block.js";
-import { add, iota, symbol, type Value } from "../engine/index.js";
-import { paddingBias } from "../nn/attention.js";
-import { type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-layer.js";
-import { type ActivationName, activations, embedding, norm } from "../nn/layers.js";
-import { checkpointNames, embeddingParameters, normParameters } from "../nn/parameters.js";
+import type { EncoderLayerOptions } from "../nn/encoder-layer.js";
+import { type ActivationName, activations } from "../nn/layers.js";
+import type { TokenEmbeddingsOptions } from "../nn/token-embeddings.js";
 import { layerCount, padTokenId, size } from "./config-fields.js";
 import { defineModel, type DropoutOverrides, type Encoder } from "./define-model.js";
+import { numbered, postNormEncoder, type PostNormEncoderOptions } from "./post-norm-encoder.js";
 
 export const activationName = z.enum(Object.keys(activations) as [ActivationName, ...ActivationName[]]);
 
@@ -36,34 +34,6 @@ export const headsDivideWidth: [check: (config: Pick<BertConfig, "hidden_size" |
   { path: ["num_attention_heads"], error: "must divide hidden_size" },
 ];
 
-const [batch, seq] = [symbol("batch"), symbol("seq")];
-const ids = { dtype: "int64", shape: [batch, seq] } as const;
-
-/** The position embeddings of a batch, [seq, width] or [batch, seq, width]: where BERT's family differs. */
-type PositionRule = (scope: BlockScope) => Value;
-
-/** Word, position and token-type embeddings, normalised: ids [batch, seq] → x [batch, seq, width] and the padding bias. */
-function embeddings(type: string, config: BertConfig, dropout: number, positions: PositionRule): Block {
-  const { hidden_size: width, initializer_range: deviation } = config;
-  return {
-    kind: `${type} embeddings`,
-    options: { config, dropout },
-    inputs: { input_ids: ids, attention_mask: ids, token_type_ids: ids },
-    parameters: {
-      ...embeddingParameters("word", config.vocab_size, width, deviation),
-      ...embeddingParameters("position", config.max_position_embeddings, width, deviation),
-      ...embeddingParameters("type", config.type_vocab_size, width, deviation),
-      ...normParameters("norm", width),
-    },
-    build: (scope) => {
-      const { input_ids, attention_mask, token_type_ids } = scope.inputs;
-      const words = embedding(scope, "word", input_ids, config.pad_token_id);
-      const sum = add(add(words, embedding(scope, "type", token_type_ids)), positions(scope));
-      return { x: scope.dropout(norm(scope, "norm", sum, config.layer_norm_eps), dropout), bias: paddingBias(attention_mask) };
-    },
-  };
-}
-
 export const bertEmbeddingNames = {
   word: "embeddings.word_embeddings",
   position: "embeddings.position_embeddings",
@@ -82,72 +52,55 @@ export const bertLayerNames = {
   norm: "output.LayerNorm",
 };
 
-/** The calls of a stack of equal layers, from `x 0` to the last hidden states. */
-export function encoderCalls(
-  layers: number,
-  options: EncoderLayerOptions,
-  prefix: string,
-  path: string,
-  names: Readonly<Record<string, string>>,
-): Call[] {
-  const block = postNormEncoderLayer(options);
-  return Array.from({ length: layers }, (_, index) => ({
-    block,
-    name: `${path}.${index}`,
-    inputs: { x: `x ${index}`, bias: "bias" },
-    outputs: { x: `x ${index + 1}` },
-    parameters: checkpointNames(block.parameters, `${prefix}${path}.${index}.`, names),
-  }));
-}
+export type BertVariant = Pick<PostNormEncoderOptions, "prefix"> &
+  Partial<Pick<PostNormEncoderOptions, "layerPaths" | "embeddingNames" | "layerNames">> & {
+    /** What of the embeddings does not follow from the config as in BERT. */
+    readonly embeddings?: Partial<TokenEmbeddingsOptions>;
+    /** What of the layers does not. */
+    readonly layer?: Partial<EncoderLayerOptions>;
+  };
 
-/** BERT and RoBERTa differ in their position embeddings only. `type` is the model_type, and the path under which full models hold the encoder. */
-export function bertEncoder(type: string, config: BertConfig, overrides: DropoutOverrides, positions: PositionRule): Omit<Encoder, "maxLength"> {
-  const prefix = `${type}.`;
-  const layer: EncoderLayerOptions = {
-    width: config.hidden_size,
-    heads: config.num_attention_heads,
-    intermediate: config.intermediate_size,
-    activation: config.hidden_act,
-    epsilon: config.layer_norm_eps,
-    dropout: overrides.hidden ?? config.hidden_dropout_prob,
-    attentionDropout: overrides.attention ?? config.attention_probs_dropout_prob,
-    deviation: config.initializer_range,
-  };
-  const embed = embeddings(type, config, layer.dropout, positions);
-  return {
-    kind: "encoder",
-    network: {
-      inputs: { input_ids: ids, attention_mask: ids, token_type_ids: ids },
-      calls: [
-        {
-          block: embed,
-          name: "embeddings",
-          inputs: { input_ids: "input_ids", attention_mask: "attention_mask", token_type_ids: "token_type_ids" },
-          outputs: { x: "x 0", bias: "bias" },
-          parameters: checkpointNames(embed.parameters, prefix, bertEmbeddingNames),
-        },
-        ...encoderCalls(config.num_hidden_layers, layer, prefix, "encoder.layer", bertLayerNames),
-      ],
-    },
-    hidden: `x ${config.num_hidden_layers}`,
-    width: config.hidden_size,
+/** The encoder of a model whose config has BERT's keys. */
+export function bertEncoder(config: BertConfig, overrides: DropoutOverrides, variant: BertVariant): Encoder {
+  const { hidden_size: width, layer_norm_eps: epsilon, initializer_range: deviation } = config;
+  const dropout = overrides.hidden ?? config.hidden_dropout_prob;
+  return postNormEncoder({
+    embeddingNames: bertEmbeddingNames,
+    layerPaths: numbered("encoder.layer", config.num_hidden_layers),
+    layerNames: bertLayerNames,
     headDropout: 0,
-    deviation: config.initializer_range,
-    vocabularySize: config.vocab_size,
     padTokenId: config.pad_token_id,
-    tokenTypes: config.type_vocab_size,
-    prefix,
-  };
+    ...variant,
+    embeddings: {
+      vocabulary: config.vocab_size,
+      positions: config.max_position_embeddings,
+      types: config.type_vocab_size,
+      width,
+      padding: config.pad_token_id,
+      epsilon,
+      dropout,
+      deviation,
+      ...variant.embeddings,
+    },
+    layer: {
+      width,
+      heads: config.num_attention_heads,
+      intermediate: config.intermediate_size,
+      activation: config.hidden_act,
+      epsilon,
+      dropout,
+      attentionDropout: overrides.attention ?? config.attention_probs_dropout_prob,
+      deviation,
+      ...variant.layer,
+    },
+  });
 }
 
 export const bert = defineModel<BertConfig>({
   type: "bert",
   questionAnswering: "BertForQuestionAnswering",
   config: bertConfig.refine(...headsDivideWidth),
-  build: (config, overrides) => ({
-    ...bertEncoder("bert", config, overrides, (scope) => embedding(scope, "position", iota(seq))),
-    maxLength: config.max_position_embeddings,
-  }),
+  build: (config, overrides) => bertEncoder(config, overrides, { prefix: "bert." }),
   tiny: {
     vocab_size: 99,
     hidden_size: 32,

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadExamples } from "../../src/data/examples.js";
 import { nativeRuntime } from "../../src/engine/index.js";
+import { models } from "../../src/models/index.js";
 import { collate } from "../../src/tasks/extractive/collate.js";
 import { makeFeatures } from "../../src/tasks/extractive/features.js";
 import { createReaderInference, openReader } from "../../src/tasks/extractive/reader.js";
@@ -127,7 +128,7 @@ describe("a folder that was trained here", () => {
     return output;
   };
 
-  test.skipIf(!python).each(["minilm-l6", "bert", "roberta", "distilbert", "deberta-v2"])(
+  test.skipIf(!python).each(["minilm-l6", ...models.map(({ type }) => type)])(
     `loads in transformers without a missing or unexpected key, with the same logits and tokens: %s ${needsPython}`,
     async (name) => {
       const from = name === "minilm-l6" ? join(starter, name) : await writeTinyReader(join(folder, `tiny ${name}`), { type: name });
