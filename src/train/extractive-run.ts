@@ -47,7 +47,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
 
   const data = await openData(recipe);
   checkAnswers(data.evaluation, { nullThreshold: nullThreshold(recipe) });
-  const windows = { maxLength: recipe.max_length, stride: recipe.stride };
+  const windows = { maxLength: recipe.max_length, stride: recipe.stride ?? undefined };
   const training = await makeFeatures(data.train, reader.tokenizer, { ...windows, forTraining: true });
   const evaluation = await makeFeatures(data.evaluation, reader.tokenizer, { ...windows, forTraining: false });
 
@@ -92,7 +92,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       evaluationSamples: evaluation.report.examples,
       trainedParameters: reader.store.groups.flatMap(({ parameters }) => parameters).reduce((sum, { length }) => sum + length, 0),
     },
-    histograms: lengthHistograms(training.features, reader.tokenizer.pairSpecialTokens, recipe.stride),
+    histograms: lengthHistograms(training.features, reader.tokenizer.pairSpecialTokens, recipe.stride ?? undefined),
     describe: () => [
       ...describeLoading(folder, reader.loaded),
       ...data.reports.flatMap(dataWarnings),
