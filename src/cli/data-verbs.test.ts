@@ -78,7 +78,7 @@ describe("lectern inspect", () => {
     await run("inspect", "starter/squad/dev.json", "--model", "starter/minilm-l6", "--out", out, "--json");
     const inspection = JSON.parse(printed) as Record<string, unknown>;
     expect(inspection).toMatchObject({
-      data: { examples: 1190, contexts: 240, impossible: 0, misplaced: { moved: 0, lost: 0 } },
+      data: { examples: 1190, contexts: 240, impossible: 0, repaired: 0, lost: 0, badRows: 0, findings: [] },
       maxLength: 384,
       stride: 128,
       windows: { windows: 1219, answersCutOff: 0, perExample: { max: 3 } },
@@ -94,11 +94,13 @@ describe("lectern inspect", () => {
       squad("v2.0", answerable("a", "Rome", 3), answerable("b", "Milan", 0), impossible("c"), impossible("c")),
     );
     await run("inspect", data, "--model", "starter/minilm-l6", "--out", folder, "--max-length", "32", "--stride", "8");
-    expect(printed).toMatch(/examples +3\n/);
-    expect(printed).toMatch(/without answer +1 \(33\.3%\)/);
-    expect(printed).toMatch(/misplaced answers +2\n/);
+    expect(printed).toMatch(/examples +4\n/);
+    expect(printed).toMatch(/without answer +2 \(50\.0%\)/);
+    expect(printed).toMatch(/repaired answers +1\nlost answers +1\nrepeated ids +1\n/);
     expect(printed).toMatch(/question and context over 32 tokens +0\.0%/);
-    expect(printed).toMatch(/qas\[0\] \(a\): "Rome" stated at 3, found at 0\n[^]*qas\[1\] \(b\): "Milan" stated at 0, not found/);
-    expect(printed).toMatch(/1 questions repeat the id of an earlier one/);
+    expect(printed).toMatch(/1 answer found elsewhere[^]*qas\[0\] \(a\), stated "Rome" at 3, found "Rome" at 0\n[^]*1 answer not found[^]*qas\[1\] \(b\), stated "Milan" at 0\n/);
+    expect(printed).toMatch(/1 question with an id that an earlier one has[^]*qas\[3\] \(c\), now bad\/c\n/);
+    const findings = (await readFile(path.join(folder, "findings.jsonl"), "utf8")).trimEnd().split("\n");
+    expect(findings.map((line) => (JSON.parse(line) as { kind: string }).kind)).toEqual(["moved", "lost", "repeated id"]);
   });
 });

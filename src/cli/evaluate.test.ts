@@ -202,16 +202,18 @@ describe("lectern evaluate", () => {
     expect(stderr).toMatch(message);
   });
 
-  test("refuses unanswerable questions before it computes anything, unless it is told of them", async () => {
+  test("questions without answer are scored as SQuAD 2.0's, told of or not", async () => {
     const qas = [{ id: "a", question: "Why?", answers: [], is_impossible: true }];
     await writeFile(
       join(folder, "v2.json"),
       JSON.stringify({ version: "v2.0", data: [{ paragraphs: [{ context: "Rome is old.", qas }] }] }),
     );
-    const { exitCode, stderr } = await evaluate("--data", join(folder, "v2.json"));
-    expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/DATA_ANSWERS: 1 of 1 questions[^]*--version-2-with-negative/);
-    expect((await evaluate("--data", join(folder, "v2.json"), "--version-2-with-negative")).exitCode).toBe(0);
+    const untold = await evaluate("--data", join(folder, "v2.json"));
+    expect(untold.stderr).toMatch(/1 of 1 questions have no answer[^]*SQuAD 2\.0/);
+    expect(untold.stdout).toMatch(/NoAns_total +1\n/);
+    const told = await evaluate("--data", join(folder, "v2.json"), "--version-2-with-negative");
+    expect(told.stderr).not.toMatch(/have no answer/);
+    expect(told.stdout).toMatch(/NoAns_total +1\n/);
   });
 
   test.each(["--out", "--report"])("refuses a folder for %s that cannot be made", async (option) => {

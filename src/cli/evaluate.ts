@@ -11,14 +11,14 @@ import { readBaselineFigures } from "../evaluate/baseline-figures.js";
 import { evaluateModel, type ModelEvaluation } from "../evaluate/evaluate-model.js";
 import { resultFigures } from "../evaluate/figure-names.js";
 import { answeredQuestions, writePredictionFiles } from "../evaluate/prediction-files.js";
-import { checkAnswers, type Decoding, decodings } from "../evaluate/reader-evaluation.js";
+import { type Decoding, decodings, nullThresholdFor } from "../evaluate/reader-evaluation.js";
 import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
 import { checkWritable } from "../files/make-folder.js";
 import { wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
-import { nullThresholdOf, type ReadingOptions, withReadingOptions } from "./reading-options.js";
+import { type ReadingOptions, withReadingOptions } from "./reading-options.js";
 
 interface EvaluateOptions extends ReadingOptions {
   out?: string;
@@ -78,8 +78,11 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   for (const folder of [options.out, options.report]) if (folder !== undefined) await checkWritable(folder);
   const { examples, report } = await loadExamples(options.data, { limit: options.maxSamples });
   for (const line of dataWarnings(report)) output.note(line);
-  const nullThreshold = nullThresholdOf(options);
-  checkAnswers(examples, { nullThreshold });
+  const { threshold, version2WithNegative = false } = options;
+  const nullThreshold = nullThresholdFor(examples, { threshold, negatives: version2WithNegative });
+  if (report.impossible > 0 && !version2WithNegative) {
+    output.note(`${report.impossible} of ${report.examples} questions have no answer: answers may be empty, and are scored as those of SQuAD 2.0.`);
+  }
   const evaluated = async (model: string, revision?: string): Promise<ModelEvaluation> => {
     if (model !== options.model) output.note(`evaluating ${model}`);
     const progress = output.progress();
@@ -91,7 +94,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
       stride: options.stride,
       seed: options.seed,
       batchSize: options.batchSize,
-      nBest: options.nBestSize,
+      nBest: options.nBest,
       maxAnswerLength: options.maxAnswerLength,
       nullThreshold,
       padToMaxLength: options.padToMaxLength,
@@ -156,7 +159,7 @@ async function reportOn(
     seed: options.seed,
     facts: {
       data: options.data.join(", "),
-      windows: `${options.maxLength} tokens, stride ${options.stride ?? "none"}`,
+      windows: `${options.maxLength} tokens, stride ${options.stride}`,
       answers: `${options.maxAnswerLength} tokens at most${nullThreshold === undefined ? "" : `, null threshold ${nullThreshold}`}`,
     },
   });

@@ -4,20 +4,21 @@ import type { Command } from "commander";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { type DataReport, loadExamples } from "../data/examples.js";
+import { type Finding, findingsAsLines } from "../data/findings.js";
 import { type LengthStatistics, lengthStatistics, shareOver } from "../data/lengths.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
 import { measureTokenLengths, type TokenLengths } from "../tasks/extractive/token-lengths.js";
 import { Tokenizer } from "../text/tokenizer.js";
-import { wholeNumber, windowStride, withExamples } from "./help.js";
+import { wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
 interface InspectOptions {
   model: string;
   maxLength: number;
-  stride: number | null;
+  stride: number;
   out: string;
-  maxSamples?: number;
+  limit?: number;
   json: boolean;
 }
 
@@ -26,12 +27,14 @@ interface Inspection {
   data: DataReport;
   model: string;
   maxLength: number;
-  stride: number | null;
+  stride: number;
   /** In tokens, one value a sample. */
   lengths: Record<keyof TokenLengths, LengthStatistics>;
   /** The share of samples, from 0 to 1, that are longer than a limit. */
   over: { what: keyof TokenLengths; limit: number; share: number }[];
   windows: FeatureReport & { perExample: LengthStatistics };
+  /** The file of all findings, as JSON lines. */
+  findings: string;
   histograms: string[];
 }
 
@@ -45,16 +48,16 @@ const usualLimits: { what: keyof TokenLengths; limit: number }[] = [
 export function registerInspect(program: Command): void {
   const command = program
     .command("inspect")
-    .description("count a data set, measure it in a model's tokens, and find answers that are not where the data says")
+    .description("count a data set, measure it in a model's tokens, and find rows and answers that are not as they should be")
     .argument("<data...>", "files with questions: SQuAD JSON, JSON lines or parquet")
     .requiredOption(
       "--model <model>",
       "whose tokens to measure by: a model folder, or ORGANISATION/NAME[@REVISION] on the Hugging Face Hub",
     )
     .option("--max-length <tokens>", "tokens of a window", wholeNumber(1), 384)
-    .option("--stride <tokens>", "tokens by which windows overlap; none: one window a question", windowStride, 128)
-    .option("--max-samples <n>", "use only the first so many questions", wholeNumber(1))
-    .option("--out <folder>", "where the histograms are written", "runs/inspect")
+    .option("--stride <tokens>", "tokens by which windows overlap", wholeNumber(0), 128)
+    .option("--limit <n>", "read so many questions at most", wholeNumber(1))
+    .option("--out <folder>", "where the histograms are written, and all findings as JSON lines, to correct the data by", "runs/inspect")
     .option("--json", "print the result as one line of JSON", false)
     .action(async (data: string[], options: InspectOptions) => {
       const output = new Output(options.json);
@@ -70,11 +73,12 @@ export function registerInspect(program: Command): void {
   ]);
 }
 
-async function inspect(data: string[], { model, maxLength, stride, out, maxSamples }: InspectOptions): Promise<Inspection> {
-  const { examples, report } = await loadExamples(data, { limit: maxSamples });
+async function inspect(data: string[], { model, maxLength, stride, out, limit }: InspectOptions): Promise<Inspection> {
+  const findings: Finding[] = [];
+  const { examples, report } = await loadExamples(data, { limit, onFinding: (finding) => findings.push(finding) });
   const tokenizer = await Tokenizer.fromFolder(await resolveModel(model));
   const lengths = await measureTokenLengths(examples, tokenizer);
-  const { features, report: windows } = await makeFeatures(examples, tokenizer, { maxLength, stride: stride ?? undefined, forTraining: false });
+  const { features, report: windows } = await makeFeatures(examples, tokenizer, { maxLength, stride, forTraining: false });
   const windowsOf = new Array<number>(examples.length).fill(0);
   for (const feature of features) windowsOf[feature.exampleIndex]++;
   const limits = usualLimits.some(({ what, limit: usual }) => what === "pair" && usual === maxLength)
@@ -93,8 +97,15 @@ async function inspect(data: string[], { model, maxLength, stride, out, maxSampl
     },
     over: limits.map(({ what, limit: most }) => ({ what, limit: most, share: shareOver(lengths[what], most) })),
     windows: { ...windows, perExample: lengthStatistics(windowsOf) },
+    findings: await writeFindings(out, findings),
     histograms: await writeHistograms(out, lengths),
   };
+}
+
+async function writeFindings(folder: string, findings: readonly Finding[]): Promise<string> {
+  const file = path.join(folder, "findings.jsonl");
+  await writeFileAtomic(file, findingsAsLines(findings));
+  return file;
 }
 
 async function writeHistograms(folder: string, lengths: TokenLengths): Promise<string[]> {
@@ -119,7 +130,7 @@ const names: Record<keyof TokenLengths, string> = {
   answer: "answer",
 };
 
-function describe({ data, maxLength, stride, lengths, over, windows, histograms }: Inspection): string {
+function describe({ data, maxLength, stride, lengths, over, windows, findings, histograms }: Inspection): string {
   const count = (value: number) => value.toLocaleString("en-US");
   const percent = (share: number) => `${(100 * share).toFixed(share > 0 && share < 0.001 ? 3 : 1)}%`;
   const warnings = dataWarnings(data);
@@ -134,7 +145,11 @@ function describe({ data, maxLength, stride, lengths, over, windows, histograms 
       ...(data.titles > 0 ? [["titles", count(data.titles)]] : []),
       ["answers", count(data.answers)],
       ["without answer", `${count(data.impossible)} (${percent(data.impossible / data.examples)})`],
-      ["misplaced answers", count(data.misplaced.moved + data.misplaced.lost)],
+      ["repaired answers", count(data.repaired)],
+      ["lost answers", count(data.lost)],
+      ...(data.blankContexts > 0 ? [["on blank contexts", count(data.blankContexts)]] : []),
+      ...(data.repeatedIds > 0 ? [["repeated ids", count(data.repeatedIds)]] : []),
+      ...(data.badRows > 0 ? [["rows that cannot be read", count(data.badRows)]] : []),
     ]),
     "",
     ...table([
@@ -147,7 +162,7 @@ function describe({ data, maxLength, stride, lengths, over, windows, histograms 
     "",
     ...table(over.map(({ what, limit, share }) => [`${names[what]} over ${limit} tokens`, percent(share)])),
     "",
-    `windows of ${maxLength} tokens, stride ${stride ?? "none"}`,
+    `windows of ${maxLength} tokens, stride ${stride}`,
     ...table([
       ["windows", `${count(windows.windows)} (${windows.perExample.mean.toFixed(2)} an example, ${windows.perExample.max} at most)`],
       ["without answer", `${count(windows.windowsWithoutAnswer)} (${percent(windows.windowsWithoutAnswer / windows.windows)})`],
@@ -156,6 +171,7 @@ function describe({ data, maxLength, stride, lengths, over, windows, histograms 
     ]),
     ...(warnings.length > 0 ? ["", ...warnings] : []),
     "",
+    findings,
     ...histograms,
   ].join("\n");
 }

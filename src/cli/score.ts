@@ -26,7 +26,7 @@ export function registerScore(program: Command): void {
     .option("--json", "print the result as one line of JSON", false)
     .action(async (data: string, predictionsFile: string, options: ScoreOptions) => {
       const output = new Output(options.json);
-      const { examples, report } = await loadExamples(data);
+      const { examples, report } = await loadExamples(data, { ids: "as given" });
       const predictions = await readPredictions(predictionsFile);
       const noAnswerScores = options.naProb === undefined ? undefined : await readNoAnswerScores(options.naProb);
       for (const line of dataWarnings(report)) output.note(line);
@@ -35,6 +35,10 @@ export function registerScore(program: Command): void {
       const unknown = [...predictions.keys()].filter((id) => !ids.has(id)).length;
       if (unknown > 0) output.note(`${unknown} predictions are for no question of the data.`);
       const version = options.metrics ?? (noAnswerScores === undefined && !isSquad2(report) ? "1.1" : "2.0");
+      if (report.repeatedIds > 0) {
+        const rule = version === "1.1" ? "every question counts" : "the last question of an id counts";
+        output.note(`${report.repeatedIds} questions have the id of an earlier one; as in the official script, ${rule}.`);
+      }
       if (version === "1.1" && unanswered > 0) output.note(`${unanswered} of ${examples.length} questions have no prediction and score 0.`);
       const metrics =
         version === "1.1"

@@ -197,7 +197,7 @@ describe("where answers stand", () => {
     const second = [...context.slice(0, context.lastIndexOf("Rome"))].length;
     const { examples, report } = await loadExamples(await writeLines([row("1", context, ["Rome", "Rome", "🙂"], [3, second, 1])]));
     expect(examples[0].answers.map(({ start }) => start)).toEqual([5, context.lastIndexOf("Rome"), 2]);
-    expect(report.misplaced).toEqual({ moved: 0, lost: 0, shown: [] });
+    expect(report).toMatchObject({ repaired: 0, lost: 0, findings: [] });
   });
 
   it("finds an answer that is stated wrongly if that is certain, and reports it", async () => {
@@ -206,7 +206,8 @@ describe("where answers stand", () => {
     const rows = [
       row("close", context, ["Rome"], [context.lastIndexOf("Rome") - 3]), // twice in the context, once close by
       row("only", context, ["Milan"], [0]), // once in the context
-      row("twice", context, ["Bari"], [context.indexOf("Bari") + 1]), // twice close by
+      row("twice", context, ["Bari"], [context.indexOf("Bari") + 3]), // twice close by, as far from one as from the other
+      row("nearer", context, ["Bari"], [context.indexOf("Bari") - 1]), // twice close by, much nearer to one
       row("far", context, ["Rome"], [context.indexOf("Milan")]), // twice, none close by
       row("none", context, ["Naples"], [0]),
       row("negative", context, ["Milan"], [-1]),
@@ -220,35 +221,45 @@ describe("where answers stand", () => {
       close: context.lastIndexOf("Rome"),
       only: milan,
       twice: -1,
+      nearer: context.indexOf("Bari"),
       far: -1,
       none: -1,
       negative: milan,
       beyond: milan,
       half: -1,
     });
-    expect(report.misplaced).toMatchObject({ moved: 4, lost: 4 });
-    expect(report.misplaced.shown).toHaveLength(5);
-    expect(report.untrainable).toBe(3);
+    expect(report).toMatchObject({ repaired: 5, lost: 4, untrainable: 3 });
+    expect(report.findings).toMatchObject([
+      { kind: "moved", count: 4 },
+      { kind: "looked for", count: 1 },
+      { kind: "lost", count: 4 },
+    ]);
     expect(dataWarnings(report).join("\n")).toMatch(
-      /8 of 9 answers[^]*line 1 \(close\): "Rome" stated at[^]*and 3 more[^]*3 examples have no answer that was found/,
+      /answers found elsewhere[^]*line 1 \(close\), stated "Rome" at[^]*and 1 more[^]*3 examples have no answer that was found/,
     );
   });
 });
 
 describe("several files", () => {
-  it("are read in their order, up to the limit, duplicates once", async () => {
+  it("are read in their order, up to the limit; an id names one question", async () => {
     const files = [
       await writeLines([row("1"), row("2"), row("1")], "a.jsonl"),
       await writeJson(squad([question("2"), question("3"), question("4")])),
     ];
     const { examples, report } = await loadExamples(files);
-    expect(examples.map(({ id }) => id)).toEqual(["1", "2", "3", "4"]);
-    expect(report.duplicateIds).toEqual({ count: 2, shown: ["1", "2"] });
+    expect(examples.map(({ id }) => id)).toEqual(["1", "2", "a/1", "data/2", "3", "4"]);
+    expect(report.repeatedIds).toBe(2);
     expect(report.files.map(({ format, questions, version }) => [format, questions, version])).toEqual([
       ["jsonl", 3, undefined],
       ["squad", 3, "1.1"],
     ]);
-    expect(dataWarnings(report)).toEqual([expect.stringMatching(/^2 questions repeat .*: 1, 2$/)]);
+    expect(dataWarnings(report)).toEqual([
+      expect.stringMatching(/^2 questions with an id that an earlier one has/),
+      expect.stringMatching(/a\.jsonl: line 3 \(1\), now a\/1$/),
+      expect.stringMatching(/data\.json: .*qas\[0\] \(2\), now data\/2$/),
+    ]);
+    const asGiven = await loadExamples(files, { ids: "as given" });
+    expect(asGiven.examples.map(({ id }) => id)).toEqual(["1", "2", "1", "2", "3", "4"]);
     expect((await loadExamples(files, { limit: 3 })).examples).toHaveLength(3);
     expect((await loadExamples([files[0], "never-opened"], { limit: 2 })).examples).toHaveLength(2);
   });

@@ -1,12 +1,12 @@
 /**
  * Question-answering examples as the rest of the project uses them, and how they come from data files: readers yield raw questions, their
- * answers are placed in the context, duplicates are dropped, and a report says all that is worth a second look (docs/data.md).
+ * meaning is settled and their answers are placed in the context (collection.ts), and a report says all that is worth a second look (docs/data.md).
  */
-import path from "node:path";
 import { LecternError } from "../errors.js";
-import { type Answer, type PlacedAnswer, placerFor } from "./place-answers.js";
-import { openDataFile, readQuestions, type DataFile } from "./question-files.js";
-import { isBadRow, type RawAnswer, type RawQuestion } from "./raw-question.js";
+import { Collection } from "./collection.js";
+import type { Finding, FindingGroup } from "./findings.js";
+import type { Answer } from "./place-answers.js";
+import { type DataFile, openDataFile, readQuestions } from "./question-files.js";
 
 /** A question on a context. Examples of one context share its string. */
 export interface QaExample {
@@ -30,23 +30,21 @@ export interface DataReport {
   answers: number;
   /** Examples without an answer. */
   impossible: number;
-  /** Answers whose text is not where the file says. */
-  misplaced: { moved: number; lost: number; shown: MisplacedAnswer[] };
   /** Examples that have answers, none of which was found: kept for evaluation, skipped by training. */
   untrainable: number;
-  duplicateIds: { count: number; shown: string[] };
+  /** Rows that could not be read. */
+  badRows: number;
+  /** Answers that are not where, or not as, the file says, and were found. */
+  repaired: number;
+  /** Answers that were not found for certain. */
+  lost: number;
+  /** Questions on a context without text. */
+  blankContexts: number;
+  /** Questions with the id of an earlier one. */
+  repeatedIds: number;
   emptyParagraphs: number;
-}
-
-export interface MisplacedAnswer {
-  id: string;
-  /** File and path of the question. */
-  place: string;
-  text: string;
-  /** Where the file says the answer begins, in code points; undefined where it does not say. */
-  stated: number | undefined;
-  /** Where it was found, in UTF-16 code units; −1 for a lost one. */
-  start: number;
+  /** All that is worth a second look, by kind. */
+  findings: FindingGroup[];
 }
 
 export interface LoadOptions {
@@ -54,14 +52,20 @@ export interface LoadOptions {
   limit?: number;
   /** `optional` accepts questions whose answers are not given, to predict on; they are then like unanswerable ones. Default `required`. */
   answers?: "required" | "optional";
+  /**
+   * `unique` gives a question whose id an earlier one has an id of its own, since predictions are kept by id; `as given` leaves it, as the
+   * official SQuAD scripts do. Default `unique`.
+   */
+  ids?: "unique" | "as given";
+  /** How many rows may be bad before the data is refused: below 1 a share of all rows, else a number. Default: any, as long as each file has a good one. */
+  maxBadRows?: number;
+  /** Told of all that is worth a second look, as it is met; the report keeps only the first of each kind. */
+  onFinding?: (finding: Finding) => void;
 }
-
-/** How many misplaced answers and duplicate ids a report shows. */
-const shownAtMost = 5;
 
 /**
  * Reads examples from one or several files (SQuAD JSON, JSON lines, JSON rows, parquet), in their order.
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY, DATA_OPTION
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY, DATA_OPTION, DATA_BAD_ROWS
  * @example
  * const { examples, report } = await loadExamples(["train-1.json", "more.parquet"], { limit: 1000 });
  */
@@ -79,105 +83,29 @@ export async function loadExamples(
   }
   const files = typeof paths === "string" ? [paths] : paths;
   if (files.length === 0) throw new LecternError("DATA_EMPTY", { message: "No data file was named.", expected: "at least one file" });
-  const collection = new Collection(options.answers ?? "required");
+  const collection = new Collection(options);
   for (const file of files) {
     if (collection.examples.length >= limit) break;
     const facts = await openDataFile(file);
-    collection.report.files.push(facts);
-    for await (const row of readQuestions(facts)) {
-      if (!isBadRow(row)) collection.add(row);
-      if (collection.examples.length >= limit) break;
-    }
+    await collection.addFile(facts, readQuestions(facts), limit);
   }
-  return { examples: collection.examples, report: collection.finish() };
+  const report = collection.finish();
+  refuseBadRows(report, options.maxBadRows ?? Infinity);
+  return { examples: collection.examples, report };
 }
 
-/** Examples in the making, and what was met on the way. */
-class Collection {
-  readonly examples: QaExample[] = [];
-  readonly report: DataReport = {
-    files: [],
-    examples: 0,
-    contexts: 0,
-    titles: 0,
-    answers: 0,
-    impossible: 0,
-    misplaced: { moved: 0, lost: 0, shown: [] },
-    untrainable: 0,
-    duplicateIds: { count: 0, shown: [] },
-    emptyParagraphs: 0,
-  };
-  readonly #answers: "required" | "optional";
-  readonly #ids = new Set<string>();
-  /** Each different context once: rows repeat it for every question. */
-  readonly #contexts = new Map<string, { context: string; place: (answer: RawAnswer) => PlacedAnswer }>();
-  #rows = 0;
-
-  constructor(answers: "required" | "optional") {
-    this.#answers = answers;
-  }
-
-  add(raw: RawQuestion): void {
-    const id = raw.id ?? `${path.parse(raw.place.file).name}-${this.#rows}`;
-    this.#rows++;
-    if (this.#ids.has(id)) {
-      const { duplicateIds } = this.report;
-      duplicateIds.count++;
-      if (duplicateIds.shown.length < shownAtMost && !duplicateIds.shown.includes(id)) duplicateIds.shown.push(id);
-      return;
-    }
-    this.#ids.add(id);
-    if (raw.answers === undefined && raw.impossible !== true && this.#answers === "required") throw answersNotGiven(raw);
-    let known = this.#contexts.get(raw.context);
-    if (known === undefined) {
-      known = { context: raw.context, place: placerFor(raw.context) };
-      this.#contexts.set(raw.context, known);
-    }
-    const answers: Answer[] = [];
-    const given = raw.impossible === true ? [] : (raw.answers ?? []).filter(({ text }) => text !== "");
-    for (const answer of given) {
-      const placed = known.place(answer);
-      if (placed.found !== "stated") this.#noteMisplaced(id, raw, answer.start, placed);
-      answers.push({ text: placed.text, start: placed.start });
-    }
-    this.examples.push({
-      id,
-      ...(raw.title === undefined ? {} : { title: raw.title }),
-      question: raw.question,
-      context: known.context,
-      answers,
-      impossible: answers.length === 0,
-    });
-  }
-
-  finish(): DataReport {
-    const { report, examples } = this;
-    report.examples = examples.length;
-    report.contexts = this.#contexts.size;
-    report.titles = new Set(examples.map((example) => example.title).filter((title) => title !== undefined)).size;
-    report.emptyParagraphs = report.files.reduce((sum, file) => sum + file.emptyParagraphs, 0);
-    for (const example of examples) {
-      report.answers += example.answers.length;
-      if (example.impossible) report.impossible++;
-      else if (example.answers.every((answer) => answer.start < 0)) report.untrainable++;
-    }
-    return report;
-  }
-
-  #noteMisplaced(id: string, raw: RawQuestion, stated: number | undefined, { text, start, found }: PlacedAnswer): void {
-    const { misplaced } = this.report;
-    if (found === "moved") misplaced.moved++;
-    else misplaced.lost++;
-    if (misplaced.shown.length < shownAtMost)
-      misplaced.shown.push({ id, place: `${raw.place.file}: ${raw.place.path}`, text, stated, start });
-  }
-}
-
-function answersNotGiven({ place }: RawQuestion): LecternError {
-  return new LecternError("DATA_ANSWERS", {
-    message: `${place.file}: ${place.path} has no answers.`,
-    expected: "answers with text and answer_start; an empty list where the context has none",
-    received: "a question without answers",
-    next: "Add the answers; only prediction works without them.",
+function refuseBadRows(report: DataReport, most: number): void {
+  const { badRows, files, findings } = report;
+  const rows = badRows + files.reduce((sum, { questions }) => sum + questions, 0);
+  if ((most < 1 ? badRows / rows : badRows) <= most) return;
+  const kinds = findings.filter(({ kind }) => kind === "bad row");
+  throw new LecternError("DATA_BAD_ROWS", {
+    message: `${badRows} of ${rows} rows of the data cannot be read.`,
+    expected: `at most ${most} (max_bad_rows)`,
+    received: kinds
+      .slice(0, 5)
+      .map(({ what, count, shown: [first] }) => `${what} (${count}, the first at ${first.file}: ${first.place})`)
+      .join("; "),
+    next: `Correct them: lectern inspect DATA --model MODEL --out FOLDER writes all of them to a file. Or go on without them: max_bad_rows=${badRows}.`,
   });
 }

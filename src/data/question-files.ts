@@ -11,7 +11,7 @@ import { LecternError } from "../errors.js";
 import { asFields, asList, asTextOrNumber, at, FieldError } from "./fields.js";
 import { decodeText, parseJson, readLines } from "./json-text.js";
 import { readParquet } from "./parquet.js";
-import { type BadRow, isBadRow, orBadRow, type RawQuestion } from "./raw-question.js";
+import { type BadRow, orBadRow, type RawQuestion } from "./raw-question.js";
 import { readRow } from "./rows.js";
 import { readSquad } from "./squad-json.js";
 
@@ -33,45 +33,16 @@ export interface DataFile {
 /** JavaScript's longest string, about 537 million code units: larger JSON files cannot be parsed at once. */
 const longestJson = 0x1fffffe8;
 
-/**
- * Reads a file; `facts` is filled in as the reading goes on. Rows that cannot be read are yielded as such, unless no row can.
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_EMPTY; DATA_SYNTAX, DATA_FIELD for a file that is no such file, or all of whose rows are bad
- */
-export async function* readQuestions(facts: DataFile): AsyncGenerator<RawQuestion | BadRow> {
-  let firstBad: BadRow | undefined;
-  for await (const row of questionsOf(facts)) {
-    if (isBadRow(row)) {
-      firstBad ??= row;
-      facts.badRows++;
-    } else facts.questions++;
-    yield row;
-  }
-  if (facts.questions > 0) return;
-  if (firstBad !== undefined) throw noRowReadable(facts, firstBad);
-  throw new LecternError("DATA_EMPTY", {
-    message: `${facts.path} holds no question.`,
-    expected: "at least one question",
-    received: facts.emptyParagraphs > 0 ? `${facts.emptyParagraphs} paragraphs without questions` : "none",
-    next: "Name another file, or check how this one was written.",
-  });
-}
-
-/** The error of the first row, for a file none of whose rows can be read: it is not what it was taken for. */
-function noRowReadable({ path: file, badRows }: DataFile, { error }: BadRow): LecternError {
-  if (badRows === 1) return error;
-  return new LecternError(
-    error.code,
-    { ...error.detail, message: `None of the ${badRows} rows of ${file} can be read. The first: ${error.detail.message}` },
-    { cause: error },
-  );
-}
-
 /** The facts of a file that has not been read yet. */
 export async function openDataFile(file: string): Promise<DataFile> {
   return { path: file, format: formatOf(file), questions: 0, badRows: 0, emptyParagraphs: 0 };
 }
 
-async function* questionsOf(facts: DataFile): AsyncGenerator<RawQuestion | BadRow> {
+/**
+ * The rows of a file, those that cannot be read as bad rows; what is learnt of the file is written into `facts`, but for the counts of rows.
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE; DATA_SYNTAX, DATA_FIELD for a file that is not of its form
+ */
+export async function* readQuestions(facts: DataFile): AsyncGenerator<RawQuestion | BadRow> {
   const file = facts.path;
   if (facts.format === "parquet") {
     let row = 0;

@@ -9,7 +9,7 @@ import { featureLengths, type TokenLengths } from "../tasks/extractive/token-len
 import { bootstrapInterval } from "./bootstrap.js";
 import { exampleResults, type ExampleResult } from "./example-results.js";
 import { questionLatencies } from "./question-latency.js";
-import { type EvaluationOptions, evaluateReader, type ReaderEvaluation } from "./reader-evaluation.js";
+import { type EvaluationOptions, evaluateReader, nullThresholdFor, type ReaderEvaluation } from "./reader-evaluation.js";
 
 export interface ModelEvaluationOptions extends Partial<Omit<EvaluationOptions, "padTo" | "pipeline">> {
   /** Tokens of a window at most. Default 384, or what the model can read. */
@@ -52,7 +52,7 @@ export interface ModelEvaluation extends ReaderEvaluation {
  * levenshtein_similarity in percent, levenshtein_distance in characters (text-similarity.ts), model_preparation_time in seconds, and what was asked for:
  * exact_low, exact_high, f1_low, f1_high in percent, latency_median_ms and latency_p99_ms.
  * @param model folder of a model, or its name on the Hugging Face Hub
- * @throws LecternError those of loading models, TOKENIZER_WINDOW, DATA_ANSWERS
+ * @throws LecternError those of loading models, TOKENIZER_WINDOW, DATA_EMPTY
  * @example
  * const { examples } = await loadExamples("starter/squad/dev.json");
  * const { metrics } = await evaluateModel("runs/quickstart", examples);
@@ -64,7 +64,8 @@ export async function evaluateModel(
   options: ModelEvaluationOptions = {},
 ): Promise<ModelEvaluation> {
   const { stride: askedStride = 128, seed = 42, revision, onnxFile, runtime = nativeRuntime(), padToMaxLength = false, onNote } = options;
-  const { batchSize = 16, nBest = 20, maxAnswerLength = 30, nullThreshold, decoding, onProgress, signal } = options;
+  const { batchSize = 16, nBest = 20, maxAnswerLength = 30, decoding, onProgress, signal } = options;
+  const nullThreshold = options.nullThreshold ?? nullThresholdFor(examples, { threshold: 0, negatives: false });
   const folder = await resolveModel(model, { revision });
   const preparing = performance.now();
   const reader = await openReader(runtime, folder, { seed, maskPadding: !padToMaxLength, onnxFile });

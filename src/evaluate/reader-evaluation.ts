@@ -6,7 +6,6 @@ import { type DecodedAnswers, decodeAnswers } from "../tasks/extractive/decode.j
 import type { Feature } from "../tasks/extractive/features.js";
 import { type InferOptions, inferSpans } from "../tasks/extractive/infer.js";
 import type { Reader } from "../tasks/extractive/reader.js";
-import { LecternError } from "../errors.js";
 import { decodedAsPipeline, pipelineAnswers } from "./pipeline-answers.js";
 import { evaluateSquad1, evaluateSquad2 } from "./squad.js";
 
@@ -36,21 +35,14 @@ export interface ReaderEvaluation {
 }
 
 /**
- * To be asked before anything slow: the metrics of SQuAD 1.1 have no place for a question without an answer.
- * @throws LecternError DATA_ANSWERS
+ * Null odds above which an answer is empty: where that was asked for, and for data with questions without answer, for which the metrics of
+ * SQuAD 1.1 have no place. Undefined: every question is answered.
  */
-export function checkAnswers(examples: readonly QaExample[], { nullThreshold }: Pick<EvaluationOptions, "nullThreshold">): void {
-  const unanswerable = examples.filter(({ answers }) => answers.length === 0);
-  if (nullThreshold !== undefined || unanswerable.length === 0) return;
-  throw new LecternError("DATA_ANSWERS", {
-    message: `${unanswerable.length} of ${examples.length} questions to evaluate on have no answer.`,
-    expected: "an answer for every question, as SQuAD 1.1 has",
-    received: `none for ${unanswerable
-      .slice(0, 3)
-      .map(({ id }) => id)
-      .join(", ")}${unanswerable.length > 3 ? ", …" : ""}`,
-    next: "For data with unanswerable questions (SQuAD 2.0) set version_2_with_negative=true; of lectern evaluate it is the option --version-2-with-negative.",
-  });
+export function nullThresholdFor(
+  examples: readonly QaExample[],
+  { threshold, negatives }: { threshold: number; negatives: boolean },
+): number | undefined {
+  return negatives || examples.some(({ impossible }) => impossible) ? threshold : undefined;
 }
 
 export async function evaluateReader(

@@ -1,6 +1,7 @@
 /**
  * The metrics of SQuAD 1.1 and 2.0, equal to the official scripts (evaluate-v1.1.py and evaluate-v2.0.py of Rajpurkar et al.) to the last
- * digit: the same sums in the same order. The two scripts differ: where both answers are empty after normalisation, F1 is 0 in 1.1 and 1 in
+ * digit: the same sums in the same order. Golds are what the data file writes, also where the context writes it otherwise. The two scripts
+ * differ: where both answers are empty after normalisation, F1 is 0 in 1.1 and 1 in
  * 2.0; a gold answer that is empty after normalisation counts in 1.1 and is left out in 2.0; a missing prediction scores 0 in 1.1 and is an
  * error in 2.0.
  */
@@ -48,7 +49,7 @@ export interface AnswerScores {
 }
 
 /**
- * The metrics of SQuAD 1.1. Questions without a prediction score 0.
+ * The metrics of SQuAD 1.1. Questions without a prediction score 0; of questions with one id every one counts.
  * @throws LecternError DATA_ANSWERS when an example has no answer, DATA_EMPTY for no examples
  * @example
  * evaluateSquad1(examples, new Map([["56be4db0acb8001400a502ec", "Denver Broncos"]])); // { exact_match: …, f1: … }
@@ -75,7 +76,7 @@ export function evaluateSquad1(examples: readonly QaExample[], predictions: Pred
 }
 
 /**
- * The metrics of SQuAD 2.0, also for data without unanswerable questions.
+ * The metrics of SQuAD 2.0, also for data without unanswerable questions. Of questions with one id the last counts, as in the script.
  * @throws LecternError PREDICTIONS_MISSING when an example has no prediction or no no-answer score, DATA_EMPTY for no examples
  * @example
  * evaluateSquad2(examples, predictions, { noAnswerScores: nullOdds }).best_f1;
@@ -85,7 +86,8 @@ export function evaluateSquad2(examples: readonly QaExample[], predictions: Pred
   refuseEmpty(examples);
   refuseMissing(examples, predictions, "a prediction");
   if (noAnswerScores !== undefined) refuseMissing(examples, noAnswerScores, "a no-answer score");
-  const scored = examples.map((example): Scored => {
+  const lastOfEachId = [...new Map(examples.map((example) => [example.id, example])).values()];
+  const scored = lastOfEachId.map((example): Scored => {
     const prediction = predictions.get(example.id)!;
     return {
       hasAnswer: example.answers.length > 0,
@@ -106,7 +108,7 @@ export function evaluateSquad2(examples: readonly QaExample[], predictions: Pred
     Object.assign(metrics, { NoAns_exact: exact, NoAns_f1: f1, NoAns_total: total });
   }
   if (noAnswerScores !== undefined) {
-    const byId = new Map(examples.map((example, i) => [example.id, scored[i]]));
+    const byId = new Map(lastOfEachId.map((example, i) => [example.id, scored[i]]));
     const inFileOrder = [...noAnswerScores.keys()].map((id) => byId.get(id)).filter((one) => one !== undefined);
     const exact = bestThreshold(inFileOrder, "exact");
     const f1 = bestThreshold(inFileOrder, "f1");
@@ -118,7 +120,7 @@ export function evaluateSquad2(examples: readonly QaExample[], predictions: Pred
 /** One prediction's scores as the 1.1 script gives them. */
 export function squad1Scores(example: QaExample, prediction: string): AnswerScores {
   return bestScores(
-    example.answers.map((answer) => answer.text),
+    goldTexts(example),
     prediction,
     0,
   );
@@ -126,8 +128,12 @@ export function squad1Scores(example: QaExample, prediction: string): AnswerScor
 
 /** One prediction's scores as the 2.0 script gives them, before any threshold. */
 export function squad2Scores(example: QaExample, prediction: string): AnswerScores {
-  const golds = example.answers.map((answer) => answer.text).filter((text) => answerWords(text).length > 0);
+  const golds = goldTexts(example).filter((text) => answerWords(text).length > 0);
   return bestScores(golds.length > 0 ? golds : [""], prediction, 1);
+}
+
+function goldTexts({ answers }: QaExample): string[] {
+  return answers.map(({ text, written }) => written ?? text);
 }
 
 interface Scored {

@@ -12,6 +12,7 @@ import { narrowFromFloat32 } from "../checkpoint/dtypes.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { writeModelFiles, writePlainFiles } from "../checkpoint/model-folder.js";
 import { loadExamples, type QaExample } from "../data/examples.js";
+import { dataWarnings } from "../data/report-lines.js";
 import { foldForInference, fuseForInference, type Graph, nativeRuntime, type Runtime } from "../engine/index.js";
 import { LecternError } from "../errors.js";
 import { modelDefinition } from "../models/index.js";
@@ -105,10 +106,7 @@ export async function exportReader(model: string, to: string, options: ExportOpt
   const reader = await openReader(runtime, folder, { seed: 0, maskPadding: true });
   for (const line of describeWrappers(folder, reader.loaded)) onNote(line);
   refuseUnfit(model, reader);
-  const { examples } =
-    options.data === undefined
-      ? { examples: await sampleExamples() }
-      : await loadExamples([...options.data], { limit: options.maxSamples });
+  const examples = options.data === undefined ? await sampleExamples() : await givenExamples(options.data, options.maxSamples, onNote);
   const data = await proofData(reader, examples, options.data !== undefined);
   const calibration = await calibrationExamples(options);
   onNote(`running the original on ${examples.length} questions`);
@@ -238,6 +236,12 @@ async function writeSafetensors(folder: string, type: ExportedType, { reader, mo
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     label: `${path.basename(path.resolve(model))}, ${type}, safetensors`,
   };
+}
+
+async function givenExamples(files: readonly string[], limit: number | undefined, onNote: (line: string) => void): Promise<QaExample[]> {
+  const { examples, report } = await loadExamples([...files], { limit });
+  for (const line of dataWarnings(report)) onNote(line);
+  return examples;
 }
 
 async function calibrationExamples({ types, mode, calibrate: files, calibrationSamples }: ExportOptions): Promise<QaExample[] | undefined> {

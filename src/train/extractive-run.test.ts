@@ -206,22 +206,6 @@ describe("what is refused", () => {
     await expect(open(...overrides())).rejects.toMatchObject({ code: expect.stringMatching(code) as string });
   });
 
-  test("evaluation data with unanswerable questions, unless the recipe says that there are some", async () => {
-    const qas = [
-      { id: "1", question: "What?", answers: [{ text: "text", answer_start: 5 }], is_impossible: false },
-      { id: "2", question: "Why?", answers: [], is_impossible: true },
-    ];
-    const file = join(folder, "squad2.json");
-    await writeFile(file, JSON.stringify({ version: "v2.0", data: [{ title: "t", paragraphs: [{ context: "Some text.", qas }] }] }));
-    await expect(open(`eval_files=${file}`)).rejects.toMatchObject({
-      code: "DATA_ANSWERS",
-      detail: { received: "none for 2", next: expect.stringContaining("version_2_with_negative") as string },
-    });
-    const run = await open(`eval_files=${file}`, `train_files=${file}`, "version_2_with_negative=true");
-    expect(await run.evaluator!.run()).toMatchObject({ eval_total: 2, eval_NoAns_total: 1 });
-    await run.close();
-  });
-
   test("nothing was written by any of them", async () => {
     const untouched = join(folder, "untouched");
     await cp(join(folder, "tiny"), untouched, { recursive: true });
@@ -229,6 +213,43 @@ describe("what is refused", () => {
     await expect(open(`model=${untouched}`, "max_length=129")).rejects.toThrow();
     expect(await readdir(untouched)).toEqual(before);
   });
+});
+
+test.each([[], ["version_2_with_negative=true"]])("questions without answer are evaluated as SQuAD 2.0's %s", async (...overrides) => {
+  const qas = [
+    { id: "1", question: "What?", answers: [{ text: "text", answer_start: 5 }], is_impossible: false },
+    { id: "2", question: "Why?", answers: [], is_impossible: true },
+  ];
+  const file = join(folder, "squad2.json");
+  await writeFile(file, JSON.stringify({ version: "v2.0", data: [{ title: "t", paragraphs: [{ context: "Some text.", qas }] }] }));
+  const run = await open(`eval_files=${file}`, `train_files=${file}`, ...overrides);
+  expect(await run.evaluator!.run()).toMatchObject({ eval_total: 2, eval_NoAns_total: 1 });
+  expect(run.describe()).toContainEqual(expect.stringMatching(/^training: 2 questions .*1 without an answer/));
+  await run.close();
+});
+
+test("rows that cannot be read are left out where max_bad_rows allows it", async () => {
+  const row = { context: "Some text.", question: "What?", answers: { text: ["text"], answer_start: [5] } };
+  const file = join(folder, "bad-rows.jsonl");
+  const lines = [...Array.from({ length: 8 }, () => JSON.stringify(row)), "{", JSON.stringify({ ...row, question: null })];
+  await writeFile(file, lines.join("\n"));
+  await expect(open(`train_files=${file}`)).rejects.toMatchObject({
+    code: "DATA_BAD_ROWS",
+    detail: {
+      message: "2 of 10 rows of the data cannot be read.",
+      received: expect.stringMatching(/not valid JSON \(1, the first at .*bad-rows\.jsonl: line 9\); question is missing \(1/) as string,
+      next: expect.stringContaining("max_bad_rows=2") as string,
+    },
+  });
+  for (const [most, allowed] of [[1, false], [0.19, false], [0.2, true], [2, true]] as const) {
+    const opened = open(`train_files=${file}`, `max_bad_rows=${most}`);
+    if (!allowed) await expect(opened).rejects.toMatchObject({ code: "DATA_BAD_ROWS" });
+    else {
+      const run = await opened;
+      expect(run.describe().join("\n")).toMatch(/1 row left out[^]*line 9[^]*training: 8 questions/);
+      await run.close();
+    }
+  }
 });
 
 test("a damaged state of the optimizer is told, whatever of it is damaged", async () => {

@@ -14,7 +14,7 @@ import { createGradientNorm } from "../engine/optimizers/gradient-norm.js";
 import { createOptimizer, type Optimizer, type OptimizerSettings } from "../engine/optimizers/optimizer.js";
 import { LecternError } from "../errors.js";
 import { containedFile, readContainedText } from "../files/plain-file.js";
-import { checkAnswers, evaluateReader } from "../evaluate/reader-evaluation.js";
+import { evaluateReader, nullThresholdFor } from "../evaluate/reader-evaluation.js";
 import { loadWeights } from "../models/weights.js";
 import { type Feature, type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
 import {
@@ -46,8 +46,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
   checkFrozen(recipe, reader);
 
   const data = await openData(recipe);
-  checkAnswers(data.evaluation, { nullThreshold: nullThreshold(recipe) });
-  const windows = { maxLength: recipe.max_length, stride: recipe.stride ?? undefined };
+  const windows = { maxLength: recipe.max_length, stride: recipe.stride };
   const training = await makeFeatures(data.train, reader.tokenizer, { ...windows, forTraining: true });
   const evaluation = await makeFeatures(data.evaluation, reader.tokenizer, { ...windows, forTraining: false });
 
@@ -92,7 +91,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       evaluationSamples: evaluation.report.examples,
       trainedParameters: reader.store.groups.flatMap(({ parameters }) => parameters).reduce((sum, { length }) => sum + length, 0),
     },
-    histograms: lengthHistograms(training.features, reader.tokenizer.pairSpecialTokens, recipe.stride ?? undefined),
+    histograms: lengthHistograms(training.features, reader.tokenizer.pairSpecialTokens, recipe.stride),
     describe: () => [
       ...describeLoading(folder, reader.loaded),
       ...data.reports.flatMap(dataWarnings),
@@ -134,16 +133,11 @@ export function readerOptions(recipe: Recipe): ReaderOptions {
   };
 }
 
-/** Null odds above which the answer is empty; undefined where every question has one. */
-function nullThreshold(recipe: Recipe): number | undefined {
-  return recipe.version_2_with_negative ? recipe.null_score_diff_threshold : undefined;
-}
-
 /** Training and evaluation examples as the recipe names them. */
 async function openData(recipe: Recipe): Promise<{ train: QaExample[]; evaluation: QaExample[]; reports: DataReport[] }> {
-  const loaded = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples });
+  const loaded = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples, maxBadRows: recipe.max_bad_rows });
   if (recipe.eval_files.length > 0) {
-    const evaluation = await loadExamples(recipe.eval_files, { limit: recipe.max_eval_samples });
+    const evaluation = await loadExamples(recipe.eval_files, { limit: recipe.max_eval_samples, maxBadRows: recipe.max_bad_rows });
     return { train: loaded.examples, evaluation: evaluation.examples, reports: [loaded.report, evaluation.report] };
   }
   if (recipe.validation_split === 0) return { train: loaded.examples, evaluation: [], reports: [loaded.report] };
@@ -163,6 +157,10 @@ async function createEvaluator(
   features: Feature[],
 ): Promise<Evaluator> {
   const program = await createReaderInference(runtime, reader);
+  const nullThreshold = nullThresholdFor(examples, {
+    threshold: recipe.null_score_diff_threshold,
+    negatives: recipe.version_2_with_negative,
+  });
   return {
     run: async (onProgress, signal) => {
       const { metrics } = await evaluateReader(reader, program, examples, features, {
@@ -170,7 +168,7 @@ async function createEvaluator(
         padTo: recipe.pad_to_max_length ? recipe.max_length : undefined,
         nBest: recipe.n_best_size,
         maxAnswerLength: recipe.max_answer_length,
-        nullThreshold: nullThreshold(recipe),
+        nullThreshold,
         onProgress,
         signal,
       });
@@ -253,6 +251,7 @@ export function optimizerSettings(recipe: Recipe): OptimizerSettings {
 
 function describeFeatures(what: string, report: FeatureReport): string {
   const extras = [
+    report.impossibleExamples > 0 ? `${report.impossibleExamples} without an answer` : "",
     report.skippedExamples > 0 ? `${report.skippedExamples} skipped: no answer found in the context` : "",
     report.answersCutOff > 0 ? `${report.answersCutOff} whose answer no window holds whole` : "",
     report.questionsCut > 0 ? `${report.questionsCut} with a question cut short` : "",

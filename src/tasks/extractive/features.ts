@@ -37,7 +37,7 @@ export interface FeatureOptions {
   maxQuestionLength?: number;
   /** Tokens of all windows of the examples that are tokenised at once. Undefined: no limit. */
   maxTokens?: number;
-  /** Leaves out examples whose answers were not found in their context, and refuses data from which nothing can be learnt. */
+  /** Leaves out examples whose answers were not found in their context or whose context has no text, and refuses data from which nothing can be learnt. */
   forTraining: boolean;
   /** Give features the places of words, too. Default false. */
   words?: boolean;
@@ -49,7 +49,7 @@ export interface FeatureReport {
   windows: number;
   /** Tokens of all windows. */
   tokens: number;
-  /** Examples left out, since their answers were not found in the context (training only). */
+  /** Examples left out, since their answers were not found in the context or it has no text (training only). */
   skippedExamples: number;
   /** Examples without an answer: all their windows are labelled CLS. */
   impossibleExamples: number;
@@ -95,7 +95,7 @@ export async function makeFeatures(
   };
   const used: number[] = [];
   examples.forEach((example, index) => {
-    if (forTraining && !example.impossible && firstAnswer(example) === undefined) report.skippedExamples++;
+    if (forTraining && !isTrainable(example)) report.skippedExamples++;
     else used.push(index);
   });
 
@@ -120,6 +120,11 @@ export async function makeFeatures(
   }
   if (forTraining) refuseIfNothingToLearn(report);
   return { features, report };
+}
+
+/** Whether there is something to learn from: an answer that was found, or a text that has none. */
+function isTrainable(example: QaExample): boolean {
+  return example.impossible ? example.context.trim() !== "" : firstAnswer(example) !== undefined;
 }
 
 function makeFeature(window: Encoding, example: QaExample, exampleIndex: number): Feature {
@@ -222,7 +227,7 @@ function refuseIfNothingToLearn(report: FeatureReport): void {
     received: `${answersCutOff} answers cut off, ${skippedExamples} not found in their context, ${impossibleExamples} questions without answer`,
     next:
       answersCutOff > 0
-        ? "Raise max_length, or set stride so that long contexts are read through several windows."
+        ? "Raise max_length, or set doc_stride so that long contexts are read through several windows."
         : "Look at the data with lectern inspect.",
   });
 }
