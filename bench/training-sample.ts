@@ -42,7 +42,7 @@ export async function openTrainingSample(root: string): Promise<TrainingSample> 
   const { examples } = await loadExamples(data);
   const { features } = await makeFeatures(examples, reader.tokenizer, {
     maxLength: recipe.max_length,
-    stride: recipe.stride,
+    stride: recipe.stride ?? undefined,
     forTraining: true,
   });
   const batches = shuffledBatches(features.length, recipe.per_device_train_batch_size, recipe.seed);

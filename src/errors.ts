@@ -49,6 +49,7 @@ export const errorCatalogue = {
   HUB_NO_WEIGHTS: "The model on the hub has no weights in safetensors form.",
   RECIPE_SYNTAX: "A recipe is not a YAML mapping: correct the line that the error names.",
   RECIPE_UNKNOWN_KEY: "A recipe or an override has a key that does not exist: take the nearest match, or see docs/recipes.md.",
+  RECIPE_UNSUPPORTED: "A recipe asks for something that transformers has and Lectern has not: write what the error says instead.",
   RECIPE_VALUE: "A recipe's value is missing, or of the wrong type or range: correct it as the error says.",
   RECIPE_CONTRADICTION: "Two settings of a recipe exclude each other: change the one that the error names.",
   OVERRIDE_SYNTAX: "An override on the command line is not of the form key=value.",

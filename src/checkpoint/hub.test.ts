@@ -422,9 +422,11 @@ describe("resolveModel", () => {
   });
 
   test("a path that does not exist is not asked of the hub", async () => {
-    for (const missing of ["./nothing", "/nowhere/at/all", "src/nothing"]) {
+    for (const missing of ["./nothing", "/nowhere/at/all", "src/nothing", "runs/nothing", "outputs/mine", "mine/checkpoint-500"]) {
       await expect(resolveModel(missing)).rejects.toMatchObject({ code: "FILE_MISSING" });
     }
+    await expect(resolveModel("starter/minilm-l66")).rejects.toThrow(`Did you mean ${path.join("starter", "minilm-l6")}?`);
+    await expect(resolveModel("runs/nothing")).rejects.toThrow("A training makes it: run that first");
     expect(hub.log).toEqual([]);
   });
 });

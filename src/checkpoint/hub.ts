@@ -2,9 +2,10 @@
  * Where a model comes from: a folder on this machine, or a name on the Hugging Face Hub, downloaded into the cache that Python uses too.
  * Only the files that a model is made of are brought, never pickled weights.
  */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { LecternError } from "../errors.js";
+import { nearest } from "../text/nearest.js";
 import {
   cachedSnapshot,
   hubSettings,
@@ -43,17 +44,40 @@ export async function resolveModel(nameOrFolder: string, options: ResolveOptions
     return nameOrFolder;
   }
   const parsed = parseModelName(nameOrFolder, options.revision);
-  const parent = path.dirname(nameOrFolder);
-  // "runs/quickstrat" looks like a name on the hub, but beside a folder runs/ it is a path with a slip in it.
-  const isPath = !parsed || (parent !== "." && existsSync(parent) && statSync(parent).isDirectory() && !nameOrFolder.includes("@"));
-  if (isPath && !(parsed && cachedSnapshot(hubSettings(), parsed))) {
+  if ((!parsed || looksLikePath(nameOrFolder)) && !(parsed && cachedSnapshot(hubSettings(), parsed))) {
+    const similar = nearestFolder(nameOrFolder);
+    const isRun = /^runs[\\/]/.test(nameOrFolder);
+    const path = similar !== undefined ? `Did you mean ${similar}?` : isRun ? "A training makes it: run that first, or check the path." : "Check the path.";
     throw new LecternError("FILE_MISSING", {
       message: `There is no model folder ${nameOrFolder}.`,
       expected: "a folder, or ORGANISATION/NAME[@REVISION] on the Hugging Face Hub",
-      next: parsed ? `Check the path; for the model of that name on the hub, write ${nameOrFolder}@main.` : "Check the path.",
+      next: parsed ? `${path} For the model of that name on the hub, write ${nameOrFolder}@main.` : path,
     });
   }
   return downloadModel(nameOrFolder, options);
+}
+
+/** Folders that models are usually kept in; nobody on the hub who publishes models is called so. */
+const usualFolders = /^(runs|out|outputs?|results|models?|checkpoints?|starter|recipes|data|tmp|exports?|exported)[\\/]/i;
+
+/** "runs/quickstart" looks like a name on the hub, but is a path; so is what stands beside a folder that exists, and a checkpoint. */
+function looksLikePath(name: string): boolean {
+  if (name.includes("@")) return false;
+  const parent = path.dirname(name);
+  const besideOthers = parent !== "." && existsSync(parent) && statSync(parent).isDirectory();
+  return besideOthers || usualFolders.test(name) || /[\\/]checkpoint-\d+$/.test(name);
+}
+
+/** A folder of almost the same name beside it. */
+function nearestFolder(name: string): string | undefined {
+  const parent = path.dirname(name);
+  try {
+    const folders = readdirSync(parent, { withFileTypes: true }).filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
+    const similar = nearest(path.basename(name), folders.map((entry) => entry.name));
+    return similar === undefined ? undefined : path.join(parent, similar);
+  } catch {
+    return undefined; // the parent is not there, or may not be looked into
+  }
 }
 
 /**

@@ -16,11 +16,11 @@ interface AskOptions {
   revision?: string;
   onnxFile?: string;
   topK: number;
-  docStride?: number;
-  maxAnswerLen?: number;
-  maxSeqLen?: number;
-  maxQuestionLen?: number;
-  handleImpossibleAnswer?: boolean;
+  stride?: number;
+  maxAnswerLength?: number;
+  maxLength?: number;
+  maxQuestionLength?: number;
+  version2WithNegative?: boolean;
   threads?: number;
   json?: boolean;
 }
@@ -35,11 +35,11 @@ export function registerAsk(program: Command): void {
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
     .option("--onnx-file <name>", "run this ONNX file of an exported folder (model_quantized)")
     .option("--top-k <n>", "how many answers to each question", wholeNumber(1), 1)
-    .option("--handle-impossible-answer", "the text need not hold the answer: say so where that is likeliest")
-    .option("--max-answer-len <n>", "most tokens of an answer (default: 15)", wholeNumber(1))
-    .option("--max-question-len <n>", "tokens of a question that are read (default: 64)", wholeNumber(1))
-    .option("--max-seq-len <n>", "most tokens of a window (default: what the model takes, at most 384)", wholeNumber(1))
-    .option("--doc-stride <n>", "tokens that two windows share (default: half a window, at most 128)", wholeNumber(0))
+    .option("--version-2-with-negative", "the text need not hold the answer: say so where that is likeliest")
+    .option("--max-answer-length <n>", "most tokens of an answer (default: 15)", wholeNumber(1))
+    .option("--max-question-length <n>", "tokens of a question that are read (default: 64)", wholeNumber(1))
+    .option("--max-length <n>", "most tokens of a window (default: what the model takes, at most 384)", wholeNumber(1))
+    .option("--stride <n>", "tokens that two windows share (default: half a window, at most 128)", wholeNumber(0))
     .option("--threads <n>", "CPU threads; one a core by default", threadCount)
     .option("--json", "print {score, start, end, answer}: of several answers, and of several questions, a list")
     .action(async (questions: string[], options: AskOptions) => ask(questions, options));
@@ -52,14 +52,14 @@ export function registerAsk(program: Command): void {
 async function ask(questions: readonly string[], options: AskOptions): Promise<void> {
   const output = new Output(options.json ?? false);
   const context = await readContext(options.context, output);
-  const { topK: top_k, handleImpossibleAnswer: handle_impossible_answer, model, revision, onnxFile, threads } = options;
+  const { topK: top_k, version2WithNegative: handle_impossible_answer, model, revision, onnxFile, threads } = options;
   const settings: AnswerOptions = {
     top_k,
     handle_impossible_answer,
-    max_answer_len: options.maxAnswerLen,
-    max_question_len: options.maxQuestionLen,
-    max_seq_len: options.maxSeqLen,
-    doc_stride: options.docStride,
+    max_answer_len: options.maxAnswerLength,
+    max_question_len: options.maxQuestionLength,
+    max_seq_len: options.maxLength,
+    doc_stride: options.stride,
   };
   const reader = await QuestionAnswerer.from(model, { revision, onnxFile, threads });
   if (reader.missingParameters.length > 0) output.note(`${model} is not trained to answer questions: its answers are random.`);

@@ -23,7 +23,7 @@ export function registerDoctor(program: Command): void {
     .action(async (options: DoctorOptions) => {
       const output = new Output(options.json ?? false);
       if (options.memory !== undefined) {
-        const estimate = await estimateMemory(await loadRecipe(options.memory, options.set));
+        const estimate = await estimateMemory(await loadRecipe(options.memory, options.set, { onNote: (line) => output.note(line) }));
         output.result(estimate, () => memoryTable(estimate));
         return;
       }

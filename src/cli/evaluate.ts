@@ -94,7 +94,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
       stride: options.stride,
       seed: options.seed,
       batchSize: options.batchSize,
-      nBest: options.nBest,
+      nBest: options.nBestSize,
       maxAnswerLength: options.maxAnswerLength,
       nullThreshold,
       padToMaxLength: options.padToMaxLength,
@@ -159,7 +159,7 @@ async function reportOn(
     seed: options.seed,
     facts: {
       data: options.data.join(", "),
-      windows: `${options.maxLength} tokens, stride ${options.stride}`,
+      windows: `${options.maxLength} tokens, stride ${options.stride ?? "none"}`,
       answers: `${options.maxAnswerLength} tokens at most${nullThreshold === undefined ? "" : `, null threshold ${nullThreshold}`}`,
     },
   });

@@ -20,6 +20,11 @@ export function wholeNumber(least: number, most = 1e9): (text: string) => number
   };
 }
 
+/** Parser of --stride: none is one window a question. */
+export function windowStride(text: string): number | null {
+  return /^(none|null)$/i.test(text) ? null : wholeNumber(0)(text);
+}
+
 /** Parser of --threads: more are a mistake, and would be started. */
 export const threadCount = wholeNumber(1, 1024);
 

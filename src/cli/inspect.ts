@@ -10,15 +10,15 @@ import { dataWarnings } from "../data/report-lines.js";
 import { type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
 import { measureTokenLengths, type TokenLengths } from "../tasks/extractive/token-lengths.js";
 import { Tokenizer } from "../text/tokenizer.js";
-import { wholeNumber, withExamples } from "./help.js";
+import { wholeNumber, windowStride, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
 interface InspectOptions {
   model: string;
   maxLength: number;
-  stride: number;
+  stride: number | null;
   out: string;
-  limit?: number;
+  maxSamples?: number;
   json: boolean;
 }
 
@@ -27,7 +27,7 @@ interface Inspection {
   data: DataReport;
   model: string;
   maxLength: number;
-  stride: number;
+  stride: number | null;
   /** In tokens, one value a sample. */
   lengths: Record<keyof TokenLengths, LengthStatistics>;
   /** The share of samples, from 0 to 1, that are longer than a limit. */
@@ -55,8 +55,8 @@ export function registerInspect(program: Command): void {
       "whose tokens to measure by: a model folder, or ORGANISATION/NAME[@REVISION] on the Hugging Face Hub",
     )
     .option("--max-length <tokens>", "tokens of a window", wholeNumber(1), 384)
-    .option("--stride <tokens>", "tokens by which windows overlap", wholeNumber(0), 128)
-    .option("--limit <n>", "read so many questions at most", wholeNumber(1))
+    .option("--stride <tokens>", "tokens by which windows overlap; none: one window a question", windowStride, 128)
+    .option("--max-samples <n>", "use only the first so many questions", wholeNumber(1))
     .option("--out <folder>", "where the histograms are written, and all findings as JSON lines, to correct the data by", "runs/inspect")
     .option("--json", "print the result as one line of JSON", false)
     .action(async (data: string[], options: InspectOptions) => {
@@ -73,12 +73,12 @@ export function registerInspect(program: Command): void {
   ]);
 }
 
-async function inspect(data: string[], { model, maxLength, stride, out, limit }: InspectOptions): Promise<Inspection> {
+async function inspect(data: string[], { model, maxLength, stride, out, maxSamples }: InspectOptions): Promise<Inspection> {
   const findings: Finding[] = [];
-  const { examples, report } = await loadExamples(data, { limit, onFinding: (finding) => findings.push(finding) });
+  const { examples, report } = await loadExamples(data, { limit: maxSamples, onFinding: (finding) => findings.push(finding) });
   const tokenizer = await Tokenizer.fromFolder(await resolveModel(model));
   const lengths = await measureTokenLengths(examples, tokenizer);
-  const { features, report: windows } = await makeFeatures(examples, tokenizer, { maxLength, stride, forTraining: false });
+  const { features, report: windows } = await makeFeatures(examples, tokenizer, { maxLength, stride: stride ?? undefined, forTraining: false });
   const windowsOf = new Array<number>(examples.length).fill(0);
   for (const feature of features) windowsOf[feature.exampleIndex]++;
   const limits = usualLimits.some(({ what, limit: usual }) => what === "pair" && usual === maxLength)
@@ -162,7 +162,7 @@ function describe({ data, maxLength, stride, lengths, over, windows, findings, h
     "",
     ...table(over.map(({ what, limit, share }) => [`${names[what]} over ${limit} tokens`, percent(share)])),
     "",
-    `windows of ${maxLength} tokens, stride ${stride}`,
+    `windows of ${maxLength} tokens, stride ${stride ?? "none"}`,
     ...table([
       ["windows", `${count(windows.windows)} (${windows.perExample.mean.toFixed(2)} an example, ${windows.perExample.max} at most)`],
       ["without answer", `${count(windows.windowsWithoutAnswer)} (${percent(windows.windowsWithoutAnswer / windows.windows)})`],

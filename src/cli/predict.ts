@@ -34,7 +34,7 @@ export function registerPredict(program: Command): void {
 
 async function runPredict(options: PredictVerbOptions): Promise<void> {
   const output = new Output(options.json ?? false);
-  const { model, data, out, threads, version2WithNegative: _negative, threshold: _threshold, maxSamples, json: _json, ...settings } = options;
+  const { model, data, out, threads, version2WithNegative: _negative, nullScoreDiffThreshold: _threshold, nBestSize: nBest, maxSamples, json: _json, ...settings } = options;
   const runtime = nativeRuntime({ threads });
   const { examples, report } = await loadExamples(data, { limit: maxSamples, answers: "optional" });
   for (const line of dataWarnings(report)) output.note(line);
@@ -55,7 +55,7 @@ async function runPredict(options: PredictVerbOptions): Promise<void> {
   };
   const onNote = (line: string) => output.note(line);
   const nullThreshold = nullThresholdOf(options);
-  const predicted = await predict(model, examples, out, { ...settings, runtime, nullThreshold, onNote, onProgress }).finally(() =>
+  const predicted = await predict(model, examples, out, { ...settings, nBest, runtime, nullThreshold, onNote, onProgress }).finally(() =>
     progress.close(),
   );
   output.result({ ...predicted, out }, () => {

@@ -1,8 +1,9 @@
 /** The command line as a whole: the program that the verbs register themselves with, and how it is run to its exit code. */
 import { readFileSync } from "node:fs";
-import { Command, type CommanderError, Help, type Option } from "commander";
+import { Command, type CommanderError, Help, type Option, type ParseOptions } from "commander";
 import { writingError } from "../files/system-errors.js";
 import { describeFailure, type MistakenVerb } from "./failure.js";
+import { unknownOption, withUsualNames } from "./option-names.js";
 
 /** Adds one verb to the program. */
 export type RegisterVerb = (program: Command) => void;
@@ -10,8 +11,20 @@ export type RegisterVerb = (program: Command) => void;
 /** package.json's version; the file lies two folders above both src/cli and dist/cli. */
 export const version = (JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }).version;
 
+/** The program, which takes an option under each of its names. */
+class Program extends Command {
+  /** What was typed, under the usual names. */
+  words: readonly string[] = [];
+
+  override parseAsync(words: readonly string[], options?: ParseOptions): Promise<this> {
+    this.words = withUsualNames(words, this.commands);
+    return super.parseAsync(this.words, options);
+  }
+}
+
+/** Its words are parsed with `{ from: "user" }`: they begin with the verb. */
 export function createProgram(verbs: readonly RegisterVerb[]): Command {
-  const program = new Command("lectern")
+  const program = new Program("lectern")
     .usage("VERB [options]")
     .description("Fine-tune and evaluate question-answering language models.")
     .version(version, "-v, --version", "print the version")
@@ -23,7 +36,9 @@ export function createProgram(verbs: readonly RegisterVerb[]): Command {
     .exitOverride();
   for (const register of verbs) register(program);
   for (const verb of program.commands) {
-    verb.exitOverride((error) => {
+    verb.exitOverride((thrown) => {
+      const missing = thrown.code === "commander.missingMandatoryOptionValue";
+      const error = (missing ? unknownOption(program.words.slice(1), verb) : undefined) ?? thrown;
       throw Object.assign<CommanderError, MistakenVerb>(error, { verb: verb.name() });
     });
   }

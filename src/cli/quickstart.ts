@@ -13,6 +13,7 @@ import { openExtractiveRun } from "../train/extractive-run.js";
 import { withExamples } from "./help.js";
 import { highlightAnswer } from "./highlight.js";
 import { Output, resultColors } from "./output.js";
+import { readRecipeWords } from "./recipe-words.js";
 import { runTraining, shellWord } from "./train.js";
 
 /** Where the package lies: recipes/ and starter/ beside dist/. */
@@ -28,9 +29,13 @@ export function registerQuickstart(program: Command): void {
   const command = program
     .command("quickstart")
     .description("fine-tune the bundled model on the bundled data, with the figures before and after; some minutes on two cores")
-    .argument("[overrides...]", "settings that win over the recipe's, as key=value")
+    .argument("[overrides...]", "settings that win over the recipe's, as key=value or --key value")
+    .allowUnknownOption()
     .option("--json", "print events as lines of JSON", false)
-    .action(async (overrides: string[], options: QuickstartOptions) => quickstart(overrides, options));
+    .action(async (words: string[], options: QuickstartOptions) => {
+      const { operands, overrides } = readRecipeWords(words, "quickstart");
+      await quickstart([...operands, ...overrides], options);
+    });
   withExamples(command, [
     { line: "lectern quickstart", does: "as the README tells" },
     { line: "lectern quickstart max_steps=20 max_eval_samples=50", does: "the same in half a minute, learning little" },
@@ -44,7 +49,7 @@ async function quickstart(overrides: readonly string[], { json }: QuickstartOpti
     const [key, path] = setting.split("=");
     return `${key}=${inPackage(path)}`;
   });
-  const recipe = await loadRecipe(join(packageRoot, recipeFile), [...bundled, ...overrides]);
+  const recipe = await loadRecipe(join(packageRoot, recipeFile), [...bundled, ...overrides], { onNote: (line) => output.note(line) });
   const run = await openExtractiveRun(recipe);
   let results: Record<string, number> | undefined;
   try {

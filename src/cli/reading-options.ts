@@ -1,6 +1,6 @@
 /** What `lectern evaluate` and `lectern predict` have in common: which reader reads which questions, how it reads, and how it chooses its answers. */
 import type { Command } from "commander";
-import { finiteNumber, threadCount, wholeNumber } from "./help.js";
+import { finiteNumber, threadCount, wholeNumber, windowStride } from "./help.js";
 
 export interface ReadingOptions {
   model: string;
@@ -8,13 +8,13 @@ export interface ReadingOptions {
   revision?: string;
   onnxFile?: string;
   maxLength: number;
-  stride: number;
+  stride: number | null;
   batchSize: number;
   maxSamples?: number;
-  nBest: number;
+  nBestSize: number;
   maxAnswerLength: number;
   version2WithNegative?: boolean;
-  threshold: number;
+  nullScoreDiffThreshold: number;
   seed: number;
   threads?: number;
 }
@@ -26,18 +26,18 @@ export function withReadingOptions(command: Command): Command {
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
     .option("--onnx-file <name>", "run this ONNX file of an exported folder (model_quantized)")
     .option("--max-length <n>", "most tokens of a window", wholeNumber(8), 384)
-    .option("--stride <n>", "tokens that two windows share", wholeNumber(0), 128)
+    .option("--stride <n>", "tokens that two windows share; none: one window a question", windowStride, 128)
     .option("--batch-size <n>", "most windows at once", wholeNumber(1), 16)
     .option("--max-samples <n>", "use only the first so many questions", wholeNumber(1))
-    .option("--n-best <n>", "start and end candidates considered for an answer, and answers kept", wholeNumber(1), 20)
+    .option("--n-best-size <n>", "start and end candidates considered for an answer, and answers kept", wholeNumber(1), 20)
     .option("--max-answer-length <n>", "most tokens of an answer", wholeNumber(1), 30)
     .option("--version-2-with-negative", "there may be questions without answer (SQuAD 2.0): the answer may be empty")
-    .option("--threshold <x>", "null odds above which the answer is empty (SQuAD 2.0)", finiteNumber, 0)
+    .option("--null-score-diff-threshold <x>", "null odds above which the answer is empty (SQuAD 2.0)", finiteNumber, 0)
     .option("--seed <n>", "initialises the head of a model that has none", wholeNumber(0), 42)
     .option("--threads <n>", "CPU threads; one a core by default", threadCount);
 }
 
 /** Null odds above which an answer is empty; undefined where every question has an answer. */
-export function nullThresholdOf({ version2WithNegative, threshold }: ReadingOptions): number | undefined {
-  return version2WithNegative ? threshold : undefined;
+export function nullThresholdOf({ version2WithNegative, nullScoreDiffThreshold }: ReadingOptions): number | undefined {
+  return version2WithNegative ? nullScoreDiffThreshold : undefined;
 }

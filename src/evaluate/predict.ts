@@ -26,8 +26,8 @@ export interface PredictOptions {
   readonly onnxFile?: string;
   /** Tokens of a window at most. Default 384, or what the model can read. */
   readonly maxLength?: number;
-  /** Tokens that two windows share. Default 128. */
-  readonly stride?: number;
+  /** Tokens that two windows share; null: one window a question. Default 128. */
+  readonly stride?: number | null;
   /** Most windows at once. Default 16. */
   readonly batchSize?: number;
   /** Start and end candidates considered in a window, and answers kept. Default 20. */
@@ -92,7 +92,7 @@ export async function predict(
       onProgress?.(carriedOver, examples.length);
       for (let from = carriedOver; from < examples.length; from += questionsAtOnce) {
         const group = examples.slice(from, from + questionsAtOnce);
-        const { features } = await makeFeatures(group, reader.tokenizer, { maxLength, stride, forTraining: false });
+        const { features } = await makeFeatures(group, reader.tokenizer, { maxLength, stride: stride ?? undefined, forTraining: false });
         const { logits } = await inferSpans(reader, program, features, {
           batchSize,
           signal,

@@ -57,9 +57,9 @@ export function checkWindow(maxLength: number, stride: number | undefined, speci
   if (stride !== undefined && (!Number.isInteger(stride) || stride < 0 || stride >= room)) {
     throw new LecternError("TOKENIZER_WINDOW", {
       message: "Windows that overlap by this many tokens would not move on.",
-      expected: `a doc_stride from 0 to ${room - 1} (max_length ${maxLength})`,
+      expected: `a stride from 0 to ${room - 1} (max_length ${maxLength})`,
       received: String(stride),
-      next: "Lower doc_stride; 128 is usual for a max_length of 384.",
+      next: "Lower stride; 128 is usual for a max_length of 384.",
     });
   }
 }
@@ -81,6 +81,6 @@ export function tooManyTokens(tokens: number, limit: number): LecternError {
     message: "The contexts make too many windows.",
     expected: `at most ${limit} tokens in all windows together`,
     received: `${tokens} tokens`,
-    next: "Shorten the context, or lower doc_stride so that windows overlap less.",
+    next: "Shorten the context, or lower stride so that windows overlap less.",
   });
 }

@@ -46,7 +46,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
   checkFrozen(recipe, reader);
 
   const data = await openData(recipe);
-  const windows = { maxLength: recipe.max_length, stride: recipe.stride };
+  const windows = { maxLength: recipe.max_length, stride: recipe.stride ?? undefined };
   const training = await makeFeatures(data.train, reader.tokenizer, { ...windows, forTraining: true });
   const evaluation = await makeFeatures(data.evaluation, reader.tokenizer, { ...windows, forTraining: false });
 
@@ -91,7 +91,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
       evaluationSamples: evaluation.report.examples,
       trainedParameters: reader.store.groups.flatMap(({ parameters }) => parameters).reduce((sum, { length }) => sum + length, 0),
     },
-    histograms: lengthHistograms(training.features, reader.tokenizer.pairSpecialTokens, recipe.stride),
+    histograms: lengthHistograms(training.features, reader.tokenizer.pairSpecialTokens, recipe.stride ?? undefined),
     describe: () => [
       ...describeLoading(folder, reader.loaded),
       ...data.reports.flatMap(dataWarnings),

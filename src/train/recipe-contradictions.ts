@@ -30,6 +30,7 @@ const rules: readonly ((r: Recipe) => Contradiction | undefined | false)[] = [
       next: "Name at least one file.",
     },
   (r) =>
+    r.stride !== null &&
     r.stride >= r.max_length && {
       key: "stride",
       reason: `stride ${r.stride} is not below max_length ${r.max_length}: consecutive windows would never get on.`,

@@ -48,6 +48,8 @@ function inWords(schema: JsonSchema): string {
   if (schema.const !== undefined) return String(schema.const);
   if (schema.enum) return schema.enum.length === 1 ? String(schema.enum[0]) : `one of ${schema.enum.join(", ")}`;
   switch (schema.type) {
+    case "null":
+      return "null";
     case "boolean":
       return "true or false";
     case "array":

@@ -1,45 +1,64 @@
 /**
- * Reads a recipe: YAML, then the command line's overrides (`key=value`, dots for nested keys, the value in YAML), then the schema, then
- * the contradictions. Every mistake is told with its line in the file, what was expected, what came, and the nearest known key.
+ * Reads a recipe: YAML, then the command line's overrides (`key=value`, dots for nested keys, the value in YAML), then other tools' names and
+ * values, then the schema, then the contradictions. Every mistake is told with its line in the file, what was expected, what came, and the
+ * nearest known key.
  */
-import { basename, extname } from "node:path";
-import { type Document, LineCounter, isNode, isMap, parse, parseDocument, stringify } from "yaml";
+import { existsSync } from "node:fs";
+import { basename, dirname, extname, join } from "node:path";
+import { type Document, LineCounter, isNode, isMap, isScalar, parse, parseDocument, stringify } from "yaml";
 import type { z } from "zod";
 import { readPlainText } from "../files/plain-file.js";
 import { type ErrorCode, LecternError } from "../errors.js";
 import { describeValue } from "../text/describe-value.js";
-import { nearest } from "./nearest.js";
+import { nearest } from "../text/nearest.js";
 import { findContradiction } from "./recipe-contradictions.js";
+import { foreignKey, foreignKeys } from "./recipe-aliases.js";
 import { recipeKeys } from "./recipe-keys.js";
+import { takes, translate, type Translation } from "./recipe-translation.js";
 import { type Recipe, recipeSchema, resolveRecipe } from "./recipe.js";
 
 const longestRecipe = 2 ** 20;
 
+export interface LoadOptions {
+  /** Hears what was taken under another name, and what is without effect. */
+  onNote?: (line: string) => void;
+}
+
 /**
- * Loads a recipe file. Paths in it are relative to the folder the program runs in.
+ * Loads a recipe file. Paths in it are relative to the folder the program runs in, or else to the file's own.
  *
  * @param overrides settings that win over the file's, e.g. `["learning_rate=1e-4", "eval_files=[dev.json]"]`.
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, FILE_TOO_LARGE, RECIPE_SYNTAX, RECIPE_UNKNOWN_KEY, RECIPE_VALUE, RECIPE_CONTRADICTION, OVERRIDE_SYNTAX
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, FILE_TOO_LARGE, RECIPE_SYNTAX, RECIPE_UNKNOWN_KEY, RECIPE_VALUE, RECIPE_UNSUPPORTED,
+ *   RECIPE_CONTRADICTION, OVERRIDE_SYNTAX
  * @example
  * const recipe = await loadRecipe("recipes/quickstart.yaml", ["num_train_epochs=1"]);
  */
-export async function loadRecipe(file: string, overrides: readonly string[] = []): Promise<Recipe> {
+export async function loadRecipe(file: string, overrides: readonly string[] = [], options: LoadOptions = {}): Promise<Recipe> {
   const text = readPlainText(file, { what: "a recipe in YAML, such as those in recipes/", limit: longestRecipe });
-  return parseRecipe(text, { file, overrides });
+  return parseRecipe(text, { file, overrides, ...options });
 }
 
-/** The same from the YAML text itself; `file` names it in errors and in the default output_dir. */
-export function parseRecipe(text: string, { file, overrides = [] }: { file: string; overrides?: readonly string[] }): Recipe {
+export interface ParseOptions extends LoadOptions {
+  /** Names the recipe in errors and in the default output_dir; paths are tried beside it, too. */
+  file: string;
+  overrides?: readonly string[];
+}
+
+/** The same from the YAML text itself. */
+export function parseRecipe(text: string, { file, overrides = [], onNote }: ParseOptions): Recipe {
   const source = new RecipeSource(text, file);
   for (const override of overrides) source.override(override);
-  const parsed = recipeSchema.safeParse(source.values());
-  if (!parsed.success) throw source.mistakes(parsed.error.issues);
-  const recipe = resolveRecipe(parsed.data, basename(file, extname(file)));
+  const { values, notes } = source.translate();
+  const parsed = recipeSchema.safeParse(values);
+  const mistakes = [...source.misplaced(), ...(parsed.success ? [] : source.wrong(parsed.error.issues))];
+  if (!parsed.success || mistakes.length > 0) throw source.error(mistakes);
+  const recipe = source.placePaths(resolveRecipe(parsed.data, basename(file, extname(file))));
   const contradiction = findContradiction(recipe);
   if (contradiction) {
     const { key, reason, next } = contradiction;
     throw new LecternError("RECIPE_CONTRADICTION", { message: `${source.place([key])}: ${reason}`, next });
   }
+  for (const note of notes) onNote?.(`${file}: ${note}`);
   return recipe;
 }
 
@@ -49,12 +68,15 @@ export function recipeToYaml(recipe: Recipe): string {
 }
 
 const namesOfKeys = recipeKeys.map((key) => key.name);
+/** Keys that name files and folders which are there before the run. */
+const pathKeys = ["model", "train_files", "eval_files", "resume_from_checkpoint"] as const;
 
 /** The YAML document with its overrides, and where each value came from. */
 class RecipeSource {
   private readonly document: Document;
   private readonly lines = new LineCounter();
   private readonly overridden = new Map<string, string>();
+  private translation: Translation = translate({});
 
   constructor(
     text: string,
@@ -90,8 +112,11 @@ class RecipeSource {
       });
     }
     const path = key.split(".");
+    if (isMap(this.document.contents)) for (const other of otherNamesOf(path[0])) this.document.delete(other); // an override wins, whatever name the file uses
     try {
-      this.document.setIn(path, this.overrideValue(path, text.slice(at + 1)));
+      const raw = text.slice(at + 1);
+      if (raw.trim() !== "") this.document.setIn(path, this.overrideValue(path, raw));
+      else if (isMap(this.document.contents)) this.document.deleteIn(path);
     } catch (cause) {
       throw new LecternError(
         "OVERRIDE_SYNTAX",
@@ -111,15 +136,40 @@ class RecipeSource {
       return raw;
     }
     const key = path.join(".");
-    if (!Object.hasOwn(recipeSchema.shape, key)) return value;
-    const schema: z.ZodType = recipeSchema.shape[key as keyof typeof recipeSchema.shape];
-    return !schema.safeParse(value).success && schema.safeParse(raw).success ? raw : value;
+    return Object.hasOwn(recipeSchema.shape, key) && !takes(key, value) && takes(key, raw) ? raw : value;
   }
 
-  /** The plain values; a key without a value counts as not given. */
-  values(): Record<string, unknown> {
+  /** The plain values under the schema's names. A key without a value counts as not given, and so does a null that means nothing to it. */
+  translate(): Translation {
     const plain = (this.plain() ?? {}) as Record<string, unknown>;
-    return Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== null));
+    const given = Object.entries(plain).filter(([name, value]) => {
+      if (value === "None") return false;
+      return value !== null || (takes(foreignTarget(name), null) && !this.isEmpty(name));
+    });
+    this.translation = translate(Object.fromEntries(given));
+    return this.translation;
+  }
+
+  /** Whether nothing stands behind a key; null and ~ are something. */
+  private isEmpty(name: string): boolean {
+    const node = this.document.get(name, true);
+    return isScalar(node) && node.source === "";
+  }
+
+  /** Paths of the file that are not there, and are beside it. */
+  placePaths(recipe: Recipe): Recipe {
+    const folder = dirname(this.file);
+    const placed = (path: string): string => (!existsSync(path) && existsSync(join(folder, path)) ? join(folder, path) : path);
+    const changed = pathKeys.flatMap((key) => {
+      const value = recipe[key];
+      if (typeof value === "boolean" || this.overridden.has(this.writtenName(key))) return [];
+      return [[key, typeof value === "string" ? placed(value) : value.map(placed)]];
+    });
+    return { ...recipe, ...(Object.fromEntries(changed) as Partial<Recipe>) };
+  }
+
+  private writtenName(key: string): string {
+    return this.translation.writtenAs.get(key) ?? key;
   }
 
   private plain(): unknown {
@@ -135,7 +185,8 @@ class RecipeSource {
   }
 
   /** "recipe.yaml:12" or the override itself. */
-  place(path: readonly PropertyKey[]): string {
+  place([key, ...inner]: readonly PropertyKey[]): string {
+    const path = [this.writtenName(String(key)), ...inner];
     const override = this.overridden.get(String(path[0]));
     if (override !== undefined) return `override ${override}`;
     const node = this.document.getIn(path, true) ?? this.document.getIn(path.slice(0, 1), true);
@@ -146,8 +197,7 @@ class RecipeSource {
     return place?.range ? `${this.file}:${this.lines.linePos(place.range[0]).line}` : this.file;
   }
 
-  mistakes(issues: readonly z.core.$ZodIssue[]): LecternError {
-    const mistakes = issues.flatMap((issue) => this.mistakesOf(issue));
+  error(mistakes: readonly Mistake[]): LecternError {
     const [first] = mistakes;
     if (mistakes.length === 1) {
       const { place, message, expected, received, next } = first;
@@ -163,10 +213,37 @@ class RecipeSource {
     });
   }
 
+  /** What the translation could not take. */
+  misplaced(): Mistake[] {
+    const { refused, twice } = this.translation;
+    return [
+      ...refused.map(({ name, value, instead }) => ({
+        code: "RECIPE_UNSUPPORTED" as const,
+        place: this.place([name]),
+        message: `${name}: ${shortly(value)} cannot be taken. ${instead}`,
+        next: "docs/recipes.md says what becomes of each argument of transformers.",
+      })),
+      ...twice.map(({ key, names }) => ({
+        code: "RECIPE_CONTRADICTION" as const,
+        place: this.place([key]),
+        message: `${names.join(" and ")} are two names of one setting, and both are given.`,
+        next: `Keep one of them; here it is called ${key}.`,
+      })),
+    ];
+  }
+
+  /** What the schema does not take. */
+  wrong(issues: readonly z.core.$ZodIssue[]): Mistake[] {
+    return issues.flatMap((issue) => this.mistakesOf(issue));
+  }
+
   private mistakesOf(issue: z.core.$ZodIssue): Mistake[] {
     if (issue.code === "unrecognized_keys") return issue.keys.map((key) => this.unknownKey([...issue.path, key]));
     const name = String(issue.path[0]);
-    const value = issue.path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key], this.values());
+    const value = issue.path.reduce<unknown>(
+      (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+      this.translation.values,
+    );
     const key = recipeKeys.find((known) => known.name === name);
     return [
       {
@@ -182,7 +259,7 @@ class RecipeSource {
 
   private unknownKey(path: PropertyKey[]): Mistake {
     const name = path.map(String).join(".");
-    const similar = nearest(name, namesOfKeys);
+    const similar = nearest(name, namesOfKeys) ?? nearest(name, Object.keys(foreignKeys));
     return {
       code: "RECIPE_UNKNOWN_KEY",
       place: this.place(path),
@@ -190,6 +267,21 @@ class RecipeSource {
       next: similar === undefined ? "docs/recipes.md lists every key." : `Write ${similar}, or see docs/recipes.md for every key.`,
     };
   }
+}
+
+/** The key that a name is another name of, or the name itself. */
+function foreignTarget(name: string): string {
+  const foreign = Object.hasOwn(recipeSchema.shape, name) ? undefined : foreignKey(name);
+  return foreign !== undefined && "of" in foreign ? foreign.of : name;
+}
+
+function otherNamesOf(name: string): string[] {
+  const key = foreignTarget(name);
+  return [key, ...Object.keys(foreignKeys).filter((other) => foreignTarget(other) === key)].filter((other) => other !== name);
+}
+
+function shortly(value: unknown): string {
+  return JSON.stringify(value).slice(0, 60);
 }
 
 interface Mistake {

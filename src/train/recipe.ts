@@ -45,7 +45,10 @@ export const recipeSchema = z.strictObject({
     .default(0)
     .describe("Rows that may be unreadable, and are then left out: below 1 a share of all rows, else a number. With more, training does not start."),
   max_length: count(8).default(384).describe("Most tokens of a window: question, context and special tokens."),
-  stride: count(0).default(128).describe("Tokens that two consecutive windows of a long context share."),
+  stride: count(0)
+    .nullable()
+    .default(128)
+    .describe("Tokens that two consecutive windows of a long context share; null: one window a question, the rest of its context is dropped."),
   pad_to_max_length: z
     .boolean()
     .default(false)
@@ -72,7 +75,7 @@ export const recipeSchema = z.strictObject({
     ),
   learning_rate: z.number().positive().default(5e-5).describe("Peak learning rate."),
   lr_scheduler_type: z.enum(scheduleTypes).default("linear").describe("How the rate falls after warm-up."),
-  warmup_steps: count(0).default(0).describe("Optimizer steps over which the rate rises from 0."),
+  warmup_steps: count(0).default(0).describe("Optimizer steps over which the rate rises from 0 (as a share of the run: warmup_ratio)."),
   warmup_ratio: share().default(0).describe("The same as a share of the run."),
   optim: z.enum(["adamw", "adafactor", "sgd"]).default("adamw").describe("Optimizer."),
   weight_decay: z.number().min(0).default(0).describe("Decoupled weight decay; biases and normalisation weights are left out."),
@@ -111,7 +114,10 @@ export const recipeSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("Start over in an output_dir that holds a run: its checkpoints are removed. Not looked at when resuming."),
+  logging_strategy: z.enum(intervals).default("steps").describe("When to log the training loss."),
   logging_steps: every.default(500).describe("Optimizer steps between log entries; below 1 a share of the run."),
+  logging_first_step: z.boolean().default(false).describe("Log the first step, too."),
+  logging_dir: path().optional().describe("Folder of the TensorBoard events. Default: output_dir."),
   report_to: z
     .array(z.enum(["tensorboard"]))
     .default(["tensorboard"])

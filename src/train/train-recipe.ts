@@ -11,6 +11,8 @@ import { trainRun } from "./train-run.js";
 export interface TrainOptions {
   /** Settings that win over the recipe's, as on the command line: `["learning_rate=1e-4"]`. */
   overrides?: readonly string[];
+  /** Told what the recipe has under another name, and what is without effect. */
+  onNote?: (line: string) => void;
   /** Told of every step, log entry, evaluation and checkpoint. */
   onEvent?: (event: TrainEvent) => void;
   /** When aborted, the running step is finished, a checkpoint saved, and the promise rejected with `signal.reason`. */
@@ -33,9 +35,9 @@ export interface TrainedModel {
  * const { model, results } = await train("recipes/quickstart.yaml", { overrides: ["output_dir=runs/mine"] });
  * console.log(model, results.f1);
  */
-export async function train(recipe: string | RecipeInput, { overrides, onEvent, signal }: TrainOptions = {}): Promise<TrainedModel> {
+export async function train(recipe: string | RecipeInput, { overrides, onNote, onEvent, signal }: TrainOptions = {}): Promise<TrainedModel> {
   const resolved =
-    typeof recipe === "string" ? await loadRecipe(recipe, overrides) : parseRecipe(stringify(recipe), { file: "recipe", overrides });
+    typeof recipe === "string" ? await loadRecipe(recipe, overrides, { onNote }) : parseRecipe(stringify(recipe), { file: "recipe", overrides, onNote });
   await findStart(resolved); // an output folder in use is told before the data are read
   const run = await openRun(resolved);
   try {

@@ -34,8 +34,10 @@ export async function* trainRun<B>(recipe: Recipe, run: Run<B>, { signal }: { si
   const total = totalSteps(recipe, stepsPerEpoch);
   const due = (strategy: "no" | "steps" | "epoch", every: number) => createDue({ strategy, every, stepsPerEpoch, totalSteps: total });
   const evaluationDue = due(recipe.eval_strategy, recipe.eval_steps);
+  const logDue = due(recipe.logging_strategy, recipe.logging_steps);
 
   await makeFolder(outputDir);
+  if (recipe.logging_dir !== undefined) await makeFolder(recipe.logging_dir);
   const start = await findStart(recipe);
   for (const folder of start.inTheWay) await removeCheckpoint(folder);
   const state = newState(recipe, stepsPerEpoch);
@@ -43,7 +45,7 @@ export async function* trainRun<B>(recipe: Recipe, run: Run<B>, { signal }: { si
   const yaml = recipeToYaml(recipe);
   const checkpoints = new Checkpoints(run.saveable, { outputDir, limit: recipe.save_total_limit, settings, recipe: yaml });
   const notes = start.from === undefined ? [] : await resume(recipe, start.from, checkpoints, state);
-  const log = recipe.report_to.includes("tensorboard") ? new TensorBoardLog(outputDir) : undefined;
+  const log = recipe.report_to.includes("tensorboard") ? new TensorBoardLog(recipe.logging_dir ?? outputDir) : undefined;
   try {
     log?.open({ step: state.globalStep, recipe: yaml, histograms: run.histograms });
     yield {
@@ -68,7 +70,7 @@ export async function* trainRun<B>(recipe: Recipe, run: Run<B>, { signal }: { si
       state,
       totalSteps: total,
       due: {
-        log: due("steps", recipe.logging_steps),
+        log: (step) => logDue(step) || (step === 1 && recipe.logging_first_step),
         evaluation: (step) => (step === 0 ? recipe.evaluate_before_training : evaluationDue(step) || step >= total),
         save: due(recipe.save_strategy, recipe.save_steps),
       },

@@ -227,7 +227,7 @@ function refuseIfNothingToLearn(report: FeatureReport): void {
     received: `${answersCutOff} answers cut off, ${skippedExamples} not found in their context, ${impossibleExamples} questions without answer`,
     next:
       answersCutOff > 0
-        ? "Raise max_length, or set doc_stride so that long contexts are read through several windows."
+        ? "Raise max_length, or set stride so that long contexts are read through several windows."
         : "Look at the data with lectern inspect.",
   });
 }

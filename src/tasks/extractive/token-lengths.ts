@@ -1,5 +1,5 @@
 /**
- * How long questions, contexts and answers are in a model's tokens: what max_length, doc_stride and the longest answer are chosen by.
+ * How long questions, contexts and answers are in a model's tokens: what max_length, stride and the longest answer are chosen by.
  */
 import type { QaExample } from "../../data/examples.js";
 import { windowStep } from "../../text/windows.js";
