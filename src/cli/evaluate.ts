@@ -78,7 +78,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   for (const folder of [options.out, options.report]) if (folder !== undefined) await checkWritable(folder);
   const { examples, report } = await loadExamples(options.data, { limit: options.maxSamples });
   for (const line of dataWarnings(report)) output.note(line);
-  const { threshold, version2WithNegative = false } = options;
+  const { nullScoreDiffThreshold: threshold, version2WithNegative = false } = options;
   const nullThreshold = nullThresholdFor(examples, { threshold, negatives: version2WithNegative });
   if (report.impossible > 0 && !version2WithNegative) {
     output.note(`${report.impossible} of ${report.examples} questions have no answer: answers may be empty, and are scored as those of SQuAD 2.0.`);
