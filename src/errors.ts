@@ -37,6 +37,7 @@ export const errorCatalogue = {
   SERVE_MODEL_NAME: "A model to be served has a name that cannot be used, or one that is used twice.",
   SERVE_MEMORY: "A model needs more memory than the server may use.",
   SERVE_ADDRESS: "The server cannot listen on the host and port it was given.",
+  SERVE_ALLOWED: "A host or an origin that the server should allow is none.",
   API_KEYS: "A file of API keys is damaged, holds no key, or already has a key of that name.",
   FOLDER_NOT_EMPTY: "A folder that should be made already holds files.",
   HUB_NAME: "A model's name is neither a folder nor a name on the hub.",

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LecternError } from "../errors.js";
 import { createApiKey } from "../serve/api-keys.js";
+import { isLoopback } from "../serve/hosts.js";
 import { type LogLevel, logLevels, serverDefaults } from "../serve/options.js";
 import { collect, threadCount, wholeNumber, withExamples } from "./help.js";
 import { Output } from "./output.js";
@@ -13,6 +14,8 @@ interface ServeOptions {
   onnxFile?: string;
   host: string;
   port: number;
+  allowHost: string[];
+  cors: string[];
   apiKeys?: string;
   createApiKey?: string;
   threads?: number;
@@ -20,7 +23,9 @@ interface ServeOptions {
   batchTokens: number;
   maxQueue: number;
   timeout: number;
+  clientTimeout: number;
   shutdownTimeout: number;
+  maxConnections: number;
   maxBody: number;
   maxContext: number;
   maxQuestion: number;
@@ -39,6 +44,8 @@ export function registerServe(program: Command): void {
     .option("--onnx-file <name>", "the ONNX file of exported models that is run, e.g. model_quantized")
     .option("--port <n>", "0 takes a free one", wholeNumber(0), serverDefaults.port)
     .option("--host <host>", "0.0.0.0 to be reached from other machines: then use API keys", serverDefaults.host)
+    .option("--allow-host <name>", "a name that the server answers to beside --host and this machine's own, behind a proxy for example; may be repeated", collect, [])
+    .option("--cors <origin>", "an origin whose pages may ask from a browser, e.g. https://app.example.org, or *; may be repeated; by default none", collect, [])
     .option("--api-keys <file>", "take only requests with one of these keys")
     .option("--create-api-key <name>", "add a key to the file of --api-keys, print it once, and end")
     .option("--threads <n>", "threads that compute, a model; one a core by default", threadCount)
@@ -46,6 +53,8 @@ export function registerServe(program: Command): void {
     .option("--batch-tokens <n>", "tokens that run together", wholeNumber(1), serverDefaults.batchTokens)
     .option("--max-queue <n>", "requests of a model that may wait; further ones are answered 429", wholeNumber(1), serverDefaults.maxQueue)
     .option("--timeout <seconds>", "time within which a request is answered", wholeNumber(1), seconds(serverDefaults.timeout))
+    .option("--client-timeout <seconds>", "time within which a request must have arrived and a reply been taken", wholeNumber(1), seconds(serverDefaults.clientTimeout))
+    .option("--max-connections <n>", "connections at the same time", wholeNumber(1), serverDefaults.maxConnections)
     .option("--shutdown-timeout <seconds>", "time that running requests are given at the end", wholeNumber(0), seconds(serverDefaults.shutdownTimeout))
     .option("--max-body <size>", "the largest body of a request", bytes, serverDefaults.maxBodyBytes)
     .option("--max-context <n>", "characters of all contexts of a request", wholeNumber(1), serverDefaults.maxContextCharacters)
@@ -76,12 +85,16 @@ async function serve(options: ServeOptions, output: Output): Promise<void> {
     onnxFile: options.onnxFile,
     host: options.host,
     port: options.port,
+    allowHosts: options.allowHost,
+    cors: options.cors,
     apiKeys: options.apiKeys,
     threads: options.threads,
     maxMemory: options.maxMemory,
     batchTokens: options.batchTokens,
     maxQueue: options.maxQueue,
     timeout: 1000 * options.timeout,
+    clientTimeout: 1000 * options.clientTimeout,
+    maxConnections: options.maxConnections,
     shutdownTimeout: 1000 * options.shutdownTimeout,
     maxBodyBytes: options.maxBody,
     maxContextCharacters: options.maxContext,
@@ -131,10 +144,6 @@ function namedModels(words: readonly string[]): Record<string, string> {
     models.set(name, model ?? word);
   }
   return Object.fromEntries(models);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 const units: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30 };

@@ -2,14 +2,18 @@
  * The HTTP side of the server, without its routes: how bodies are read, who may ask, what a failure looks like, what is logged. The log
  * names routes, statuses and times; of what was asked and answered it holds nothing unless that was wanted.
  */
-import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController, type RawServerDefault } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { ApiKeys } from "./api-keys.js";
-import { refuseConnection, sendError } from "./error-replies.js";
+import { checkingInterval, type Connections } from "./connections.js";
+import { answerPreflight, corsRules } from "./cors.js";
+import { sendError } from "./error-replies.js";
+import { hostCheck } from "./hosts.js";
 import { HttpError, type HttpErrorCode } from "./http-error.js";
+import { readJsonOnly } from "./json-body.js";
+import { notRouted, routedMethods } from "./methods.js";
 import type { ResolvedOptions } from "./options.js";
 import { validatorCompiler } from "./validation.js";
 
@@ -28,34 +32,48 @@ declare module "fastify" {
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
-/** Milliseconds within which a request must have arrived whole. */
-const timeToArrive = 30_000;
-
-/** @param keys undefined: everyone may ask */
-export function createApp(options: ResolvedOptions, keys: ApiKeys | undefined): App {
-  const { log } = options;
+/**
+ * @param keys undefined: everyone may ask
+ * @param connections those of the server, and of a second one that `localhost` may need
+ */
+export function createApp(options: ResolvedOptions, keys: ApiKeys | undefined, connections: Connections): App {
+  const { log, clientTimeout, keepAliveTimeout } = options;
+  const checkHost = hostCheck(options.host, options.allowHosts);
+  const cors = corsRules(options.cors);
   const app = fastify({
-    bodyLimit: options.maxBodyBytes,
-    requestTimeout: timeToArrive,
+    serverFactory: (handler) => {
+      const times = { headersTimeout: clientTimeout, requestTimeout: clientTimeout, connectionsCheckingInterval: checkingInterval(clientTimeout) };
+      const server = createServer({ ...times, keepAliveTimeout, noDelay: true }, handler);
+      // a client that closes its side is not gone: Node knows this setting but does not document it
+      Object.assign(server, { httpAllowHalfOpen: true });
+      connections.adopt(server);
+      return server;
+    },
+    clientErrorHandler: () => {}, // of the first server alone; `connections` looks after both
+    return503OnClosing: false,
     genReqId: () => randomUUID(),
     logController: new LogController({ disableRequestLogging: true }), // the hook below logs
     logger: log === undefined ? false : { level: log.level ?? "info", stream: log.stream ?? process.stdout, base: null },
-    clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => void sendError(error, request as FastifyRequest, reply),
-    forceCloseConnections: "idle",
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.decorateReply("failure", undefined);
   app.decorateReply("told", undefined);
-  readJsonOnly(app);
+  readJsonOnly(app, options);
+  const methods = routedMethods(app);
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
-  app.setNotFoundHandler((request, reply) =>
-    sendError(new HttpError("NOT_FOUND", "There is nothing under this path and method. The paths are listed at /docs."), request, reply),
-  );
+  app.setNotFoundHandler((request, reply) => sendError(notRouted([]), request, reply)); // of a static file that is not there
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ "x-request-id": request.id, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" });
-    if (keys === undefined || request.routeOptions.config.open === true || request.is404) return;
+    checkHost(request.headers.host);
+    cors.allow(request, reply);
+    if (request.is404) {
+      const allowed = methods.of(request.url);
+      if (allowed.length > 0 && cors.isPreflight(request)) return answerPreflight(reply, allowed);
+      throw notRouted(allowed); // before a body is looked at
+    }
+    if (keys === undefined || request.routeOptions.config.open === true) return;
     const name = keys.nameOf(request.headers.authorization);
     if (name === undefined) throw new HttpError("UNAUTHORIZED", "This server wants an API key, as Authorization: Bearer KEY.");
     reply.told = { key: name };
@@ -72,22 +90,3 @@ export function createApp(options: ResolvedOptions, keys: ApiKeys | undefined): 
 
 /** Asked every few seconds by those who watch the server. */
 const quietRoutes = new Set(["/healthz", "/readyz", "/metrics"]);
-
-/** Bodies are JSON in UTF-8 and nothing else; keys that would change an object's prototype are refused. */
-function readJsonOnly(app: App): void {
-  const parseJson = app.getDefaultJsonParser("error", "error");
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    const charset = /;\s*charset="?([^";\s]+)/i.exec(request.headers["content-type"] ?? "")?.[1] ?? "utf-8";
-    const encoding = request.headers["content-encoding"] ?? "identity";
-    if (!/^utf-?8$/i.test(charset) || encoding !== "identity") {
-      return done(new HttpError("UNSUPPORTED_MEDIA_TYPE", "Send JSON in UTF-8, not compressed."));
-    }
-    if (!isUtf8(body as Buffer)) return done(new HttpError("INVALID_UTF8", "The body is not UTF-8."));
-    return parseJson(request, body.toString(), (error, value) => {
-      // its own message repeats a piece of the body
-      if (error !== null) done(new HttpError("INVALID_JSON", body.length === 0 ? "The body is empty." : "The body is not JSON, or has a key such as __proto__."));
-      else done(null, value);
-    });
-  });
-}

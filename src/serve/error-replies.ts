@@ -1,8 +1,10 @@
 /** From whatever went wrong to the one shape of error that clients are sent. */
-import type { Socket } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { LecternError } from "../errors.js";
 import { HttpError, type HttpErrorCode, httpErrors } from "./http-error.js";
+import { isWaitingToSend } from "./json-body.js";
 import type { ErrorReply } from "./schemas.js";
 
 /** An error as clients are told of it; what is not theirs to know becomes INTERNAL. */
@@ -17,11 +19,7 @@ export function asHttpError(error: unknown): HttpError {
 }
 
 const fastifyCodes: Readonly<Record<string, [HttpErrorCode, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ["BODY_TOO_LARGE", "The body has more bytes than this server takes."],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ["INVALID_JSON", "The body is empty. Send an object with a question and a context."],
-  FST_ERR_CTP_INVALID_JSON_BODY: ["INVALID_JSON", "The body is not JSON."],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ["UNSUPPORTED_MEDIA_TYPE", "Send JSON, with the header Content-Type: application/json."],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["BAD_REQUEST", "The body is not as long as Content-Length says."],
   FST_ERR_BAD_URL: ["BAD_REQUEST", "The path is not encoded as it should be."],
 };
 
@@ -43,17 +41,38 @@ export async function sendError(thrown: unknown, request: FastifyRequest, reply:
   if (error.code === "INTERNAL") request.log.error({ err: thrown }, "internal error");
   reply.failure = error.code;
   if (error.retryAfter !== undefined) void reply.header("retry-after", String(error.retryAfter));
+  if (error.detail.allow !== undefined) void reply.header("allow", error.detail.allow.join(", "));
   if (error.code === "UNAUTHORIZED") void reply.header("www-authenticate", "Bearer");
-  await reply.code(error.status).type("application/json; charset=utf-8").serializer(JSON.stringify).send(errorBody(error, request.id));
+  const body = JSON.stringify(errorBody(error, request.id));
+  void reply.code(error.status).type("application/json; charset=utf-8").serializer((text: string) => text);
+  if (request.raw.complete || isWaitingToSend(request.raw)) await reply.send(body);
+  else await reply.header("content-length", Buffer.byteLength(body)).send(afterRest(request.raw, body));
 }
 
-/** Answers what is not HTTP at all: there is no request yet, only the connection. */
-export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const codes: Record<string, HttpErrorCode> = { ERR_HTTP_REQUEST_TIMEOUT: "REQUEST_TIMEOUT", HPE_HEADER_OVERFLOW: "HEADERS_TOO_LARGE" };
-  const code = codes[error.code ?? ""] ?? "BAD_REQUEST";
+/** Bytes of a refused request that are still read. */
+const mostDiscarded = 2 ** 27;
+
+/**
+ * A reply to a request that is still being sent. Were the connection closed after it, the rest that nobody reads would make the system reset it,
+ * and the client would see the reset and not the reply; so the reply goes out at once, and ends when the rest has been read and thrown away.
+ */
+function afterRest(request: IncomingMessage, body: string): Readable {
+  const reply = new Readable({ read() {} });
+  reply.push(body);
+  const end = (): void => void (reply.readableEnded || reply.push(null));
+  let left = mostDiscarded;
+  request.on("data", (piece: Buffer) => {
+    left -= piece.length;
+    if (left < 0) request.destroy();
+  });
+  request.on("end", end).on("error", end).on("close", end).resume();
+  return reply;
+}
+
+/** What is answered where there is no request yet, only a connection. */
+export function refusal(code: HttpErrorCode): string {
   const { status, meaning } = httpErrors[code];
   const body = JSON.stringify(errorBody(new HttpError(code, meaning)));
   const head = [`HTTP/1.1 ${status} ${code}`, "Content-Type: application/json; charset=utf-8", `Content-Length: ${Buffer.byteLength(body)}`, "Connection: close"];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
 }

@@ -8,6 +8,10 @@ export interface ServerOptions {
   readonly host?: string;
   /** Default 8080; 0 takes a free one. */
   readonly port?: number;
+  /** Names that the server answers to, beside `host` and this machine's own; without any, one that other machines reach answers to all. */
+  readonly allowHosts?: readonly string[];
+  /** Origins whose pages may ask from a browser: https://app.example.org, `null`, or * for all. Default: none. */
+  readonly cors?: readonly string[];
   /** File of hashed API keys, as `lectern serve --create-api-key` writes it. Without it everyone who reaches the server may ask. */
   readonly apiKeys?: string;
   /** Threads that compute, a model. Default: one a core. */
@@ -24,6 +28,12 @@ export interface ServerOptions {
   readonly timeout?: number;
   /** Milliseconds that running requests are given when the server is closed. */
   readonly shutdownTimeout?: number;
+  /** Milliseconds within which a request must have arrived whole, else 408, and a reply been taken. */
+  readonly clientTimeout?: number;
+  /** Milliseconds that a connection may wait for its next request. */
+  readonly keepAliveTimeout?: number;
+  /** Connections at the same time; beyond it one that asks nothing is closed for a new one. */
+  readonly maxConnections?: number;
   readonly maxBodyBytes?: number;
   readonly maxQuestionCharacters?: number;
   /** Characters of all contexts of a request, one that several questions share counted for each. */
@@ -43,11 +53,16 @@ export type LogLevel = (typeof logLevels)[number];
 export const serverDefaults = {
   host: "127.0.0.1",
   port: 8080,
+  allowHosts: [] as readonly string[],
+  cors: [] as readonly string[],
   batchTokens: 1024,
   maxQueue: 128,
   maxQueueCharacters: 1_000_000,
   timeout: 60_000,
   shutdownTimeout: 30_000,
+  clientTimeout: 30_000,
+  keepAliveTimeout: 72_000,
+  maxConnections: 1024,
   maxBodyBytes: 2 * 2 ** 20,
   maxQuestionCharacters: 2_000,
   maxContextCharacters: 500_000,

@@ -62,9 +62,9 @@ describe("a place in the queue", () => {
   });
 
   test("is given up when the client goes", async () => {
-    const { url } = await open({ maxQueue: 1 });
+    const { url } = await open({ maxQueue: 1, batchTokens: 1, clientTimeout: 2000 });
     const client = new AbortController();
-    const gone = post(url, large, {}, client.signal).catch(() => "gone");
+    const gone = post(url, { ...large, max_seq_len: 128, doc_stride: 80 }, {}, client.signal).catch(() => "gone");
     await until(async () => (await depth(url)) === 1);
     client.abort();
     expect(await gone).toBe("gone");

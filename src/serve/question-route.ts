@@ -15,7 +15,7 @@ export interface QuestionRoute {
   isDraining(): boolean;
 }
 
-const failures = Object.fromEntries([400, 401, 404, 413, 415, 422, 429, 500, 503, 504].map((status) => [status, errorReply]));
+const failures = Object.fromEntries([400, 401, 404, 408, 413, 415, 421, 422, 429, 500, 503, 504].map((status) => [status, errorReply]));
 
 export function registerQuestionRoute(app: App, { registry, metrics, options, isDraining }: QuestionRoute): void {
   const schema = {
@@ -95,11 +95,8 @@ function pairs(question: QuestionBody["question"], context: QuestionBody["contex
   return questions.map((one, index) => ({ question: one, context: context[index] }));
 }
 
-function checkSizes(questions: readonly Question[], { maxQuestions, maxQuestionCharacters, maxContextCharacters }: ResolvedOptions): void {
-  if (questions.length > maxQuestions) {
-    throw new HttpError("TOO_MANY_QUESTIONS", `A request may have ${maxQuestions} questions, this one has ${questions.length}.`);
-  }
-  const longest = Math.max(...questions.map(({ question }) => question.length));
+function checkSizes(questions: readonly Question[], { maxQuestionCharacters, maxContextCharacters }: ResolvedOptions): void {
+  const longest = questions.reduce((most, { question }) => Math.max(most, question.length), 0);
   if (longest > maxQuestionCharacters) {
     throw new HttpError("QUESTION_TOO_LONG", `A question may have ${maxQuestionCharacters} characters, this one has ${longest}.`);
   }

@@ -77,6 +77,7 @@ export const errorReply = z
       code: z.string(),
       message: z.string(),
       details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+      allow: z.array(z.string()).optional(),
       served: z.array(z.string()).optional(),
       next: z.string().optional(),
       request_id: z.string().optional(),

@@ -106,6 +106,12 @@ describe("what is refused", () => {
     ["a path for a model", { ...one, model: "../../../../etc/passwd" }, "MODEL_NOT_FOUND", /There is: tiny/],
     ["a model of a prototype", { ...one, model: "__proto__" }, "MODEL_NOT_FOUND", /There is: tiny/],
     ["a long question", { ...one, question: "a".repeat(2001) }, "QUESTION_TOO_LONG", /2000 characters, this one has 2001/],
+    ["a million numbers for questions", `{"question":[${"1,".repeat(999_000)}1],"context":"b"}`, "TOO_MANY_QUESTIONS", /128 questions and as many contexts, this one has a list of 999001/],
+    ["a hundred thousand keys", `{"question":"a","context":"b",${Array.from({ length: 100_000 }, (_, at) => `"k${at}":1`).join()}}`, "INVALID_REQUEST", /has 100002 keys, and a request has at most 32/],
+    ["one key a hundred thousand times", `{"question":"a","context":"b"${',"question":"a"'.repeat(100_000)}}`, "INVALID_REQUEST", /keys/],
+    ["lists in lists", `{"question":${"[".repeat(500_000)}${"]".repeat(500_000)},"context":"b"}`, "INVALID_REQUEST", /more than 8 deep/],
+    ["objects in objects", `{"question":${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)},"context":"b"}`, "INVALID_REQUEST", /more than 8 deep/],
+    ["many short lists", `{"question":[${"[1,1],".repeat(100_000).slice(0, -1)}],"context":"b"}`, "TOO_MANY_QUESTIONS", /list of 100000/],
     ["many questions", { ...one, question: Array.from({ length: 129 }, () => "a") }, "TOO_MANY_QUESTIONS", /128/],
     ["a long context", { ...one, context: "a ".repeat(300_000) }, "CONTEXT_TOO_LONG", /500000 characters together, these have 600000/],
     ["a context for many questions", { question: ["a", "b"], context: "a ".repeat(200_000) }, "CONTEXT_TOO_LONG", /800000/],
@@ -126,10 +132,34 @@ describe("what is refused", () => {
   });
 
   test("unknown paths, without a look at the disk", async () => {
-    for (const path of ["/v1", "/v1/question-answering", "/..%2f..%2fetc/passwd", "/page/../page.js/x", "/docs/static/..%2f..%2fpackage.json"]) {
+    for (const path of ["/v1", "/..%2f..%2fetc/passwd", "/page/../page.js/x", "/docs/static/..%2f..%2fpackage.json"]) {
       expect(await get(server.url, path)).toMatchObject({ status: 404, body: { error: { code: "NOT_FOUND" } } });
     }
     expect(await get(server.url, "/%ff")).toMatchObject(failure("BAD_REQUEST"));
+  });
+});
+
+describe("a path", () => {
+  test("that takes other methods names them", async () => {
+    for (const [method, path, allow] of [
+      ["GET", "/v1/question-answering", "POST"],
+      ["DELETE", "/v1/question-answering?x=1", "POST"],
+      ["OPTIONS", "/v1/question-answering", "POST"],
+      ["POST", "/v1/models", "GET, HEAD"],
+      ["PUT", "/", "GET, HEAD"],
+      ["PROPFIND", "/healthz", "GET, HEAD"],
+      ["POST", "/docs/static/swagger-ui.css", "GET, HEAD"],
+    ]) {
+      const reply = await fetch(server.url + path, { method, ...(method === "PUT" && { body: "text", headers: { "content-type": "text/plain" } }) });
+      expect([method, path, reply.status, reply.headers.get("allow")]).toEqual([method, path, 405, allow]);
+      expect(await reply.json()).toMatchObject({ error: { code: "METHOD_NOT_ALLOWED", allow: allow.split(", ") } });
+    }
+  });
+
+  test("that is not there is not, whatever the method and the body", async () => {
+    for (const method of ["POST", "OPTIONS", "DELETE"]) {
+      expect((await fetch(`${server.url}/v2`, { method, ...(method === "POST" && { body: "text" }) })).status).toBe(404);
+    }
   });
 });
 
@@ -181,6 +211,16 @@ describe("the server's own state", () => {
     const listed = [...page.matchAll(/^\| `([A-Z_0-9]+)` \| (\d+) \| (.*) \|$/gm)].map(([, code, status, meaning]) => ({ code, status: Number(status), meaning }));
     expect(listed).toEqual(Object.entries(httpErrors).map(([code, error]) => ({ code, ...error })));
   });
+});
+
+test("bodies of many values do not hold up the event loop", async () => {
+  const bodies = [`{"question":[${"1,".repeat(1_000_000)}1]}`, "[".repeat(2_000_000), `{"question":"a","context":"b"${',"":0'.repeat(400_000)}}`];
+  const delay = monitorEventLoopDelay({ resolution: 5 });
+  delay.enable();
+  const replies = await Promise.all(Array.from({ length: 24 }, (_, at) => post(server.url, bodies[at % bodies.length])));
+  delay.disable();
+  for (const { status } of replies) expect([413, 422]).toContain(status);
+  expect(delay.max / 1e6).toBeLessThan(1000);
 });
 
 test("a large context does not hold up the event loop", async () => {

@@ -5,6 +5,7 @@ import { resolveModel } from "../checkpoint/hub.js";
 import { LecternError } from "../errors.js";
 import { readApiKeys } from "./api-keys.js";
 import { createApp } from "./app.js";
+import { Connections } from "./connections.js";
 import type { ModelSource } from "./inference-process.js";
 import { serverMetrics } from "./metrics.js";
 import { ModelRegistry } from "./model-registry.js";
@@ -26,7 +27,7 @@ export interface Server {
 
 /**
  * Serves question-answering models over HTTP, until it is closed.
- * @throws LecternError FILE_MISSING and others of finding and loading a model, SERVE_MODEL_NAME, SERVE_MEMORY, SERVE_ADDRESS, API_KEYS
+ * @throws LecternError FILE_MISSING and others of finding and loading a model, SERVE_MODEL_NAME, SERVE_MEMORY, SERVE_ADDRESS, SERVE_ALLOWED, API_KEYS
  * @example
  * import { createServer } from "lectern/serve";
  * const server = await createServer({ models: { reader: "runs/quickstart" }, port: 0 });
@@ -42,7 +43,8 @@ export async function createServer(given: ServerOptions): Promise<Server> {
   const options = resolveOptions(given);
   const keys = options.apiKeys === undefined ? undefined : await readApiKeys(options.apiKeys);
   const sources = await findModels(options);
-  const app = createApp(options, keys);
+  const connections = new Connections(options);
+  const app = createApp(options, keys, connections);
   const metrics = serverMetrics(() => registry.services);
   const { threads, maxMemory, batchTokens, maxQueue, maxQueueCharacters, maxRequestTokens, timeout } = options;
   const registry = new ModelRegistry(
@@ -61,9 +63,9 @@ export async function createServer(given: ServerOptions): Promise<Server> {
     },
   );
   let isDraining = false;
-  const end = async (): Promise<void> => {
-    await registry.close(); // what it gives up is answered before the connections close
-    await app.close();
+  /** What is given up is answered, for which there is always a moment. */
+  const end = async (milliseconds: number): Promise<void> => {
+    await Promise.all([registry.close(), app.close(), connections.end(Math.max(milliseconds, 500))]);
   };
   try {
     await registerOpenApi(app, await packageVersion(), keys !== undefined);
@@ -73,7 +75,7 @@ export async function createServer(given: ServerOptions): Promise<Server> {
     await registry.loadFirst();
     await listen(options, (address) => app.listen(address));
   } catch (error) {
-    await end();
+    await end(0);
     throw error;
   }
   const { address, family, port } = app.server.address() as AddressInfo;
@@ -85,7 +87,8 @@ export async function createServer(given: ServerOptions): Promise<Server> {
     },
     close: () => {
       isDraining = true;
-      return (closing ??= registry.finish(options.shutdownTimeout).then(end));
+      const until = performance.now() + options.shutdownTimeout;
+      return (closing ??= registry.finish(options.shutdownTimeout).then(() => end(until - performance.now())));
     },
   };
 }

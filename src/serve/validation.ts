@@ -33,5 +33,5 @@ function flatten(issue: $ZodIssue): { path: string; message: string }[] {
 }
 
 function depth(issues: readonly $ZodIssue[]): number {
-  return Math.max(0, ...issues.map(({ path }) => path.length));
+  return issues.reduce((most, { path }) => Math.max(most, path.length), 0);
 }
