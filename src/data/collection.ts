@@ -65,7 +65,7 @@ export class Collection {
 
   #addBad({ kind: what, place, error }: BadRow, file: DataFile): void {
     file.badRows++;
-    this.#findings.add({ kind: "bad row", what, file: place.file, place: place.path, error: error.message });
+    this.#findings.add({ kind: "bad row", what, file: place.file, place: place.path, error: inOneLine(error) });
   }
 
   /** A question that says nothing of answers is a bad row where answers are required. */
@@ -155,6 +155,11 @@ export class Collection {
   #note(id: string, { place }: RawQuestion, finding: Omit<Finding, "file" | "place" | "id">): void {
     this.#findings.add({ ...finding, file: place.file, place: place.path, id });
   }
+}
+
+function inOneLine({ detail: { message, expected, received } }: LecternError): string {
+  const parts = [expected && `expected ${expected}`, received && `received ${received}`].filter((part) => part !== undefined);
+  return [message.replace(/\.$/, ""), ...parts].join(", ");
 }
 
 /** A place in code units as one in code points. */

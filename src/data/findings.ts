@@ -5,7 +5,7 @@
 
 /** What each kind is: a thing, and what became of it, as in "3 answers found elsewhere than stated". The order is that of reports. */
 export const findingKinds = {
-  "bad row": { thing: "row", became: "left out, since reading failed" },
+  "bad row": { thing: "row", became: "that cannot be read, left out" },
   "flag over answers": { thing: "question", became: "marked is_impossible beside answers: without answer, as the mark says" },
   "flag without answer": { thing: "question", became: "marked as not impossible, but with no answer: without answer" },
   "empty answer": { thing: "question", became: "with an empty answer text: without answer" },
@@ -35,7 +35,7 @@ export interface Finding {
   stated?: { text?: string; start?: number };
   /** What stands in the context, or the id that was given. */
   found?: { text?: string; start?: number; id?: string };
-  /** Of a bad row: what is wrong with it. */
+  /** Of a bad row: what is wrong with it, in one line. */
   error?: string;
 }
 
@@ -55,7 +55,10 @@ export interface FindingGroup {
  */
 export function findingsAsLines(findings: readonly Finding[]): string {
   return findings
-    .map(({ file, place, kind, what, id, stated, found, error }) => `${JSON.stringify({ file, place, kind, what, id, stated, found, error })}\n`)
+    .map(
+      ({ file, place, kind, what, id, stated, found, error }) =>
+        `${JSON.stringify({ file, place, kind, what, id, stated, found, error })}\n`,
+    )
     .join("");
 }
 

@@ -6,32 +6,37 @@ import { createReadStream } from "node:fs";
 import { LecternError } from "../errors.js";
 import { describeBytes } from "../files/plain-file.js";
 
-/** A line and its number, from 1. */
+/** A line of a file. */
 export interface Line {
-  text: string;
+  /** From 1. */
   number: number;
+  /**
+   * Without white space at its ends.
+   * @throws LecternError DATA_SYNTAX when it is not UTF-8
+   */
+  text(): string;
 }
 
 /** The lines of a file one by one, without holding the file in memory; empty lines are left out. */
 export async function* readLines(file: string): AsyncGenerator<Line> {
   let rest: Buffer[] = [];
   let number = 0;
-  const decode = (bytes: Uint8Array): Line | undefined => {
-    number++;
-    const text = decodeText(bytes, `${file}: line ${number}`, number === 1).trim();
-    return text === "" ? undefined : { text, number };
+  const lineOf = (bytes: Uint8Array): Line | undefined => {
+    const own = ++number;
+    if (bytes.every((byte) => byte === 0x20 || (byte >= 9 && byte <= 13))) return undefined;
+    return { number: own, text: () => decodeText(bytes, `${file}: line ${own}`, own === 1).trim() };
   };
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      const line = decode(Buffer.concat([...rest, chunk.subarray(start, end)]));
+      const line = lineOf(Buffer.concat([...rest, chunk.subarray(start, end)]));
       if (line !== undefined) yield line;
       rest = [];
       start = end + 1;
     }
     if (start < chunk.length) rest.push(chunk.subarray(start));
   }
-  const last = decode(Buffer.concat(rest));
+  const last = lineOf(Buffer.concat(rest));
   if (last !== undefined) yield last;
 }
 
@@ -86,5 +91,6 @@ function positionIn(text: string, reason: string): string {
   if (end === undefined) return "";
   const before = text.slice(0, end);
   const lineStart = before.lastIndexOf("\n") + 1;
-  return ` (line ${before.split("\n").length}, column ${end - lineStart + 1})`;
+  const column = `column ${end - lineStart + 1}`;
+  return text.includes("\n") ? ` (line ${before.split("\n").length}, ${column})` : ` (${column})`;
 }

@@ -53,7 +53,7 @@ export async function* readQuestions(facts: DataFile): AsyncGenerator<RawQuestio
   } else if (facts.format === "jsonl") {
     for await (const line of readLines(file)) {
       const place = { file, path: `line ${line.number}` };
-      yield orBadRow(place, () => readRow(parseJson(line.text, `${file}: line ${line.number}`), place));
+      yield orBadRow(place, () => readRow(parseJson(line.text(), `${file}: line ${line.number}`), place));
     }
   } else {
     yield* questionsOfJson(facts, parseJson(decodeText(await readFile(file), file), file));

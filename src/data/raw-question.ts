@@ -56,7 +56,7 @@ export function orBadRow<T>(place: Place, read: () => T): T | BadRow {
 
 /** The field within the row and what is wrong with it; list positions are left out, so that rows with the same fault have the same kind. */
 function kindOf(error: LecternError, row: Place): string {
-  if (!(error instanceof FieldError)) return error.code === "DATA_SYNTAX" ? "not valid JSON" : "answers are missing";
+  if (!(error instanceof FieldError)) return error.code === "DATA_SYNTAX" ? "not JSON in UTF-8" : "answers are missing";
   const field = error.place.path
     .slice(row.path.length)
     .replace(/^[.: ]+/, "")

@@ -84,7 +84,7 @@ async function openJournal(folder: string, journal: string, identity: Prediction
 
 async function* journalledAnswers(journal: string): AsyncGenerator<AnsweredQuestion> {
   for await (const { text, number } of readLines(journal))
-    if (number > 1) yield* parseJson(text, `${journal}: line ${number}`) as AnsweredQuestion[];
+    if (number > 1) yield* parseJson(text(), `${journal}: line ${number}`) as AnsweredQuestion[];
 }
 
 /** Cuts off what stands behind the last line feed: a group that was being written when its process was killed. Returns the groups that are whole. */

@@ -237,7 +237,7 @@ test("rows that cannot be read are left out where max_bad_rows allows it", async
     code: "DATA_BAD_ROWS",
     detail: {
       message: "2 of 10 rows of the data cannot be read.",
-      received: expect.stringMatching(/not valid JSON \(1, the first at .*bad-rows\.jsonl: line 9\); question is missing \(1/) as string,
+      received: expect.stringMatching(/not JSON in UTF-8 \(1, the first at .*bad-rows\.jsonl: line 9\); question is missing \(1/) as string,
       next: expect.stringContaining("max_bad_rows=2") as string,
     },
   });
