@@ -70,6 +70,30 @@ describe("lectern score", () => {
       text: expect.stringMatching(/It must be a number/) as string,
     });
   });
+
+  it("counts repeated ids as the official scripts do", async () => {
+    const data = await write("twice.json", squad("1.1", answerable("1", "Rome", 0), answerable("1", "old", 8)));
+    const predictions = await write("twice.pred.json", { 1: "Rome" });
+    await run("score", data, predictions);
+    expect(JSON.parse(printed)).toEqual({ exact_match: 50, f1: 50 });
+    printed = "";
+    expect(noted).toMatch(/1 of 2 questions have the id of an earlier one; as in the official script, every question counts/);
+    await run("score", data, predictions, "--metrics", "2.0", "--json");
+    expect(JSON.parse(printed)).toMatchObject({ exact: 0, total: 1, HasAns_total: 1 });
+  });
+
+  it("takes an empty answer for none, and the mark for more than answers", async () => {
+    const marked = { ...answerable("b", "Rome", 0), is_impossible: true };
+    const data = await write("none.json", squad("1.1", answerable("a", "", 0), marked, answerable("c", "Rome", 0)));
+    await run("score", data, await write("none.pred.json", { a: "", b: "", c: "Rome" }), "--json");
+    expect(JSON.parse(printed)).toMatchObject({ exact: 100, total: 3, HasAns_total: 1, NoAns_total: 2 });
+  });
+
+  it("compares with the text of the file, where the context writes it otherwise", async () => {
+    const data = await write("written.json", squad("1.1", answerable("a", "“Rome”", 0)));
+    await run("score", data, await write("written.pred.json", { a: "“Rome”" }), "--json");
+    expect(JSON.parse(printed)).toEqual({ exact_match: 100, f1: 100 });
+  });
 });
 
 describe("lectern inspect", () => {

@@ -37,7 +37,7 @@ export function registerScore(program: Command): void {
       const version = options.metrics ?? (noAnswerScores === undefined && !isSquad2(report) ? "1.1" : "2.0");
       if (report.repeatedIds > 0) {
         const rule = version === "1.1" ? "every question counts" : "the last question of an id counts";
-        output.note(`${report.repeatedIds} questions have the id of an earlier one; as in the official script, ${rule}.`);
+        output.note(`${report.repeatedIds} of ${report.examples} questions have the id of an earlier one; as in the official script, ${rule}.`);
       }
       if (version === "1.1" && unanswered > 0) output.note(`${unanswered} of ${examples.length} questions have no prediction and score 0.`);
       const metrics =

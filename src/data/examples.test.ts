@@ -235,7 +235,7 @@ describe("where answers stand", () => {
       { kind: "lost", count: 4 },
     ]);
     expect(dataWarnings(report).join("\n")).toMatch(
-      /answers found elsewhere[^]*line 1 \(close\), stated "Rome" at[^]*and 1 more[^]*3 examples have no answer that was found/,
+      /answers found elsewhere[^]*line 1 \(close\), stated "Rome" at[^]*and 1 more[^]*3 examples without an answer that was found/,
     );
   });
 });

@@ -9,16 +9,20 @@ import { type Finding, type FindingGroup, findingKinds } from "./findings.js";
  */
 export function dataWarnings(report: DataReport): string[] {
   const lines = report.findings.flatMap(groupLines);
-  if (report.untrainable > 0)
-    lines.push(`${report.untrainable} examples have no answer that was found: they are evaluated, but not trained on.`);
-  if (report.emptyParagraphs > 0) lines.push(`${report.emptyParagraphs} contexts have no question.`);
+  const { untrainable, emptyParagraphs } = report;
+  if (untrainable > 0) lines.push(`${counted(untrainable, "example")} without an answer that was found: evaluated, but not trained on`);
+  if (emptyParagraphs > 0) lines.push(`${counted(emptyParagraphs, "context")} without a question`);
   return lines;
+}
+
+function counted(count: number, thing: string): string {
+  return `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 function groupLines({ kind, what, count, shown }: FindingGroup): string[] {
   const { thing, became } = findingKinds[kind];
   return [
-    `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"} ${became}${what === undefined ? "" : `: ${what}`}`,
+    `${counted(count, thing)} ${became}${what === undefined ? "" : `: ${what}`}`,
     ...shown.map((finding) => `  ${findingLine(finding)}`),
     ...(count > shown.length ? [`  … and ${(count - shown.length).toLocaleString("en")} more`] : []),
   ];

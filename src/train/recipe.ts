@@ -102,7 +102,7 @@ export const recipeSchema = z.strictObject({
   per_device_eval_batch_size: count(1).default(8).describe("Windows in an evaluation batch."),
   n_best_size: count(1).default(20).describe("Start and end candidates considered for an answer."),
   max_answer_length: count(1).default(30).describe("Most tokens of an answer."),
-  version_2_with_negative: z.boolean().default(false).describe("The data has unanswerable questions (SQuAD 2.0)."),
+  version_2_with_negative: z.boolean().default(false).describe("Answers may be empty (SQuAD 2.0), also where no question of the evaluation data is without an answer."),
   null_score_diff_threshold: z
     .number()
     .default(0)
