@@ -123,10 +123,11 @@ describe("lectern evaluate", () => {
     expect([exitCode, stderr]).toEqual([0, ""]);
     const figures = JSON.parse(stdout) as Record<string, number>;
     const page = await readFile(join(report, "report.html"), "utf8");
-    expect(page).toContain(`Before training: ${join(folder, "tiny", "all_results.json")}`);
+    expect(page).toContain(`Before training: ${join(folder, "tiny", "all_results.json")}, measured on questions that the folder does not tell`);
     const metrics = await readFile(join(report, "metrics.csv"), "utf8");
     expect(metrics).toContain(`\nf1,1.5,${figures.f1},\n`);
     expect((await readFile(join(report, "examples.csv"), "utf8")).match(/^[0-9a-f]{24},/gm)).toHaveLength(12);
+    expect((await readFile(join(report, "examples.csv"), "utf8")).split("\n")[0]).toContain("pipeline_prediction,pipeline_score");
     const names = await readdir(report);
     expect(names.filter((name) => name.startsWith("events.out.tfevents"))).toHaveLength(1);
     expect(names).not.toContain("comparison.csv");

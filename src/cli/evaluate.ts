@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { writeFilesAtomic } from "../checkpoint/atomic.js";
 import { resolveModel } from "../checkpoint/hub.js";
+import { dataIdentity } from "../data/data-identity.js";
 import { loadExamples, type QaExample } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { nativeRuntime } from "../engine/index.js";
@@ -12,6 +13,7 @@ import { evaluateModel, type ModelEvaluation } from "../evaluate/evaluate-model.
 import { resultFigures } from "../evaluate/figure-names.js";
 import { answeredQuestions, writePredictionFiles } from "../evaluate/prediction-files.js";
 import { type Decoding, decodings, nullThresholdFor } from "../evaluate/reader-evaluation.js";
+import { describeSameSpan, sameSpan } from "../evaluate/same-span.js";
 import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
 import { LecternError } from "../errors.js";
@@ -106,7 +108,9 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     }).finally(() => progress.close());
   };
   const evaluation = await evaluated(options.model, options.revision);
-  const { metrics, answers } = evaluation;
+  const { metrics, answers, results } = evaluation;
+  const same = sameSpan(results);
+  if (same !== undefined) output.note(`${options.model} ${describeSameSpan(same)}`);
   const figures = resultFigures(metrics);
   if (options.out !== undefined) {
     const out = options.out;
@@ -148,7 +152,7 @@ async function reportOn(
   const { baseline, compare } = options;
   const measured = baseline === undefined ? undefined : await evaluated(baseline);
   const before = measured
-    ? { source: `${measured.name}, measured on these questions`, metrics: measured.metrics }
+    ? { source: measured.name, metrics: measured.metrics, data: dataIdentity(examples, options.data) }
     : await readBaselineFigures(evaluation.folder);
   const { page } = await writeReport(folder, {
     examples,

@@ -4,13 +4,19 @@
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { type DataIdentity, dataIdentitySchema } from "../data/data-identity.js";
 
 export interface BaselineFigures {
   /** The file that they were read from. */
   source: string;
   /** By the names of an evaluation: loss, exact, f1, … */
   metrics: Record<string, number>;
+  /** The questions that they were measured on, where that is known. */
+  data?: DataIdentity;
 }
+
+/** The file in which a training keeps which questions it was trained and evaluated on. */
+export const dataFileName = "data.json";
 
 /**
  * The figures before training; undefined where the folder has none. Files that are no JSON of this form count as none: what a model's folder
@@ -21,13 +27,15 @@ export interface BaselineFigures {
 export async function readBaselineFigures(folder: string): Promise<BaselineFigures | undefined> {
   const results = path.join(folder, "all_results.json");
   const baseline = named(await readJson(results), /^baseline_(?:eval_)?/);
-  if (baseline !== undefined) return { source: results, metrics: baseline };
+  const data = dataIdentitySchema.safeParse(asRecord(await readJson(path.join(folder, dataFileName)))["evaluation"]).data;
+  const measuredOn = data === undefined ? {} : { data };
+  if (baseline !== undefined) return { source: results, metrics: baseline, ...measuredOn };
   const state = path.join(folder, "trainer_state.json");
   const history = asRecord(await readJson(state))["log_history"];
   const entries: unknown[] = Array.isArray(history) ? history : [];
   const untrained = entries.map(asRecord).find(({ step }) => step === 0);
   const metrics = named(untrained, /^eval_/);
-  return metrics === undefined ? undefined : { source: state, metrics };
+  return metrics === undefined ? undefined : { source: state, metrics, ...measuredOn };
 }
 
 /** The numbers whose names begin so, without that beginning. */

@@ -8,6 +8,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { withFileLock } from "../checkpoint/file-lock.js";
 import { resolveModel } from "../checkpoint/hub.js";
+import { examplesHash } from "../data/data-identity.js";
 import type { QaExample } from "../data/examples.js";
 import { nativeRuntime, type Runtime } from "../engine/index.js";
 import { decodeAnswers } from "../tasks/extractive/decode.js";
@@ -80,7 +81,7 @@ export async function predict(
   const settings = { maxLength, stride, batchSize, nBest, maxAnswerLength, nullThreshold, seed, onnxFile, questionsAtOnce };
   const identity: PredictionIdentity = {
     model: await modelHash(modelFolder, reader),
-    data: dataHash(examples),
+    data: examplesHash(examples, { answers: false }), // answers that the data may have do not matter
     ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, value === undefined ? "none" : String(value)])),
   };
   return withFileLock(path.join(folder, ".predictions.lock"), signal, async () => {
@@ -130,15 +131,4 @@ async function addFile(hash: Hash, file: string, name: string): Promise<void> {
   hash.update(`\n${name}\n`);
   const { descriptor } = openPlainFile(file, "a file of the model"); // closed by the stream
   for await (const chunk of createReadStream(file, { fd: descriptor, start: 0, highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) hash.update(chunk);
-}
-
-/** Of what is asked: answers that the data may have do not matter. */
-function dataHash(examples: readonly QaExample[]): string {
-  const hash = createHash("sha256");
-  let last: string | undefined;
-  for (const { id, question, context } of examples) {
-    hash.update(JSON.stringify(context === last ? [id, question] : [id, question, context]));
-    last = context;
-  }
-  return hash.digest("hex");
 }

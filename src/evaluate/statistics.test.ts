@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { pairedBootstrap } from "./bootstrap.js";
 import { calibration } from "./calibration.js";
 import { precisionRecall, type RankedAnswer } from "./precision-recall.js";
-import { summarise, type Summary, wilsonInterval } from "./statistics.js";
+import { boxOf, summarise, type Summary, wilsonInterval } from "./statistics.js";
 
 interface Differences {
   differences: number[];
@@ -37,6 +37,18 @@ describe("a summary", () => {
   test("of one value and of none is finite", () => {
     expect(summarise([3])).toEqual({ count: 1, mean: 3, deviation: 0, min: 3, lowerQuartile: 3, median: 3, upperQuartile: 3, max: 3 });
     expect(Object.values(summarise([]))).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe("a box", () => {
+  test("has matplotlib's quartiles, whiskers and points", () => {
+    // matplotlib.cbook.boxplot_stats([-20, 1, 2, 2, 3, 4, 5, 5.5, 9, 30]): q1 2, med 3.5, q3 5.375, whislo 1, whishi 9, fliers [-20, 30]
+    expect(boxOf([9, 30, 1, 2, 2, 3, 4, -20, 5, 5.5])).toEqual({ lowerQuartile: 2, median: 3.5, upperQuartile: 5.375, low: 1, high: 9, outliers: [-20, 30] });
+  });
+
+  test("of equal values, of one and of none is finite", () => {
+    expect(boxOf([2, 2, 2])).toEqual({ lowerQuartile: 2, median: 2, upperQuartile: 2, low: 2, high: 2, outliers: [] });
+    expect(boxOf([])).toEqual({ lowerQuartile: 0, median: 0, upperQuartile: 0, low: 0, high: 0, outliers: [] });
   });
 });
 

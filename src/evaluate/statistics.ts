@@ -38,6 +38,37 @@ export function summarise(values: readonly number[]): Summary {
   };
 }
 
+export interface Box {
+  /** Quartiles, by linear interpolation. */
+  lowerQuartile: number;
+  median: number;
+  upperQuartile: number;
+  /** The lowest and the highest value that lie at most 1.5 quartile distances beyond the box. */
+  low: number;
+  high: number;
+  /** Values beyond these, ascending. */
+  outliers: number[];
+}
+
+/**
+ * A box plot of some values (Tukey 1977), as matplotlib draws it; all 0 for no values.
+ * @example
+ * boxOf([1, 2, 3, 4, 100]).outliers; // [100]
+ */
+export function boxOf(values: readonly number[]): Box {
+  const sorted = Float64Array.from(values).sort();
+  const [lowerQuartile, median, upperQuartile] = [25, 50, 75].map((p) => percentile(sorted, p));
+  const reach = 1.5 * (upperQuartile - lowerQuartile);
+  const isInside = (value: number): boolean => value >= lowerQuartile - reach && value <= upperQuartile + reach;
+  const inside = sorted.filter(isInside);
+  return {
+    ...{ lowerQuartile, median, upperQuartile },
+    low: Math.min(inside.at(0) ?? lowerQuartile, lowerQuartile),
+    high: Math.max(inside.at(-1) ?? upperQuartile, upperQuartile),
+    outliers: [...sorted].filter((value) => !isInside(value)),
+  };
+}
+
 export interface Interval {
   low: number;
   high: number;

@@ -2,11 +2,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { writeFileAtomic } from "../checkpoint/atomic.js";
 import { resolveModel } from "../checkpoint/hub.js";
 import { openModelFolder } from "../checkpoint/model-folder.js";
 import { readModelOrigin } from "../checkpoint/origin.js";
 import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js";
 import { loadExamples, type DataReport, type QaExample } from "../data/examples.js";
+import { type DataIdentity, dataIdentity } from "../data/data-identity.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { splitExamples } from "../data/splits.js";
 import { createTrainingExecutor, nativeRuntime, type Runtime } from "../engine/index.js";
@@ -14,6 +16,7 @@ import { createGradientNorm } from "../engine/optimizers/gradient-norm.js";
 import { createOptimizer, type Optimizer, type OptimizerSettings } from "../engine/optimizers/optimizer.js";
 import { LecternError } from "../errors.js";
 import { containedFile, readContainedText } from "../files/plain-file.js";
+import { dataFileName } from "../evaluate/baseline-figures.js";
 import { evaluateReader, nullThresholdFor } from "../evaluate/reader-evaluation.js";
 import { loadWeights } from "../models/weights.js";
 import { type Feature, type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
@@ -78,7 +81,10 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
     batches: shuffledBatches(training.features.length, samplesPerStep(recipe), recipe.seed),
     evaluator:
       evaluation.features.length === 0 ? undefined : await createEvaluator(recipe, runtime, reader, data.evaluation, evaluation.features),
-    saveable: createSaveable(reader, optimizer),
+    saveable: createSaveable(reader, optimizer, {
+      train: dataIdentity(data.train, recipe.train_files),
+      evaluation: dataIdentity(data.evaluation, recipe.eval_files),
+    }),
     card: {
       baseModel: origin.baseModel ?? recipe.model,
       license: origin.license,
@@ -180,9 +186,12 @@ async function createEvaluator(
 const optimizerFile = "optimizer.safetensors";
 const progressFile = "optimizer.json";
 
-function createSaveable(reader: Reader, optimizer: Optimizer): Saveable {
+function createSaveable(reader: Reader, optimizer: Optimizer, data: Record<"train" | "evaluation", DataIdentity>): Saveable {
   return {
-    saveModel: (folder) => saveReader(folder, reader),
+    saveModel: async (folder) => {
+      await saveReader(folder, reader);
+      await writeFileAtomic(join(folder, dataFileName), `${JSON.stringify(data, null, 2)}\n`);
+    },
     loadModel: async (folder) => {
       const { weights } = await openModelFolder(folder);
       try {

@@ -3,13 +3,13 @@
  * colours are the page's CSS variables, so that it is light or dark as the page is. ECharts computes with colours while it draws, so it is
  * given colours that stand for the variables and are exchanged in what it has drawn.
  */
-import { BarChart, CustomChart, LineChart } from "echarts/charts";
+import { BarChart, BoxplotChart, CustomChart, LineChart, ScatterChart } from "echarts/charts";
 import { GridComponent, LegendComponent } from "echarts/components";
 import { type EChartsCoreOption, init, use } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
 import { html, Markup } from "./html.js";
 
-use([BarChart, CustomChart, LineChart, GridComponent, LegendComponent, SVGRenderer]);
+use([BarChart, BoxplotChart, CustomChart, LineChart, ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
 
 /** Colours that no chart draws by chance, and the variables of page-style.ts that they stand for. */
 const variables = {

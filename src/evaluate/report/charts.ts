@@ -6,6 +6,7 @@ import type { Calibration } from "../calibration.js";
 import type { ExampleResult } from "../example-results.js";
 import type { PrecisionRecall, PrecisionRecallPoint } from "../precision-recall.js";
 import { outcomes } from "../outcome.js";
+import { type Box, boxOf } from "../statistics.js";
 import type { Report } from "./report-data.js";
 import { axis, chart, colors, legend } from "./chart-svg.js";
 import type { Markup } from "./html.js";
@@ -28,6 +29,88 @@ export function f1Chart(results: readonly ExampleResult[]): Markup {
     yAxis: axis({ type: "value", name: "questions", gap: 42, minInterval: 1 }),
     series: [{ type: "bar", data: bins.map(({ count }) => count), barCategoryGap: "12%", itemStyle: { color: colors.first } }],
   }));
+}
+
+/** Values of one kind of one model, drawn as one box in the model's colour. */
+export interface BoxRow {
+  name: string;
+  model: string;
+  values: readonly number[];
+}
+
+/** Outliers that fall on one pixel are drawn once. */
+const outlierSteps = 200;
+
+/**
+ * A box for each row: quartiles, whiskers, and a point for each outlier. Where there are two models a legend says which colour is whose.
+ * @param most the end of the axis, where the values have one
+ */
+export function boxChart(label: string, unit: string, rows: readonly BoxRow[], most?: number): Markup {
+  const shown = rows.toReversed(); // ECharts counts from the bottom
+  const models = [...new Set(rows.map(({ model }) => model))];
+  const colorOf = (model: string): string => (model === models[0] ? colors.first : colors.second);
+  const boxes = shown.map(({ values }) => boxOf(values));
+  const [least, end] = [Math.min(0, ...boxes.map(lowest)), most ?? Math.max(...boxes.map(highest))];
+  const step = (end - least) / outlierSteps || 1;
+  const outliersOf = (model: string): number[][] =>
+    boxes.flatMap(({ outliers }, row) =>
+      shown[row].model === model ? [...new Set(outliers.map((value) => Math.round((value - least) / step)))].map((steps) => [least + steps * step, row]) : [],
+    );
+  const head = models.length > 1 ? 26 : 0;
+  return chart(label, head + 58 + 40 * shown.length, ({ narrow }) => ({
+    ...(head > 0 && { legend }),
+    grid: { left: narrow ? 108 : 150, right: 16, top: head + 6, bottom: 46 },
+    xAxis: axis({ type: "value", name: unit, gap: 26, splitNumber: narrow ? 3 : 5, min: least, ...(most !== undefined && { max: most, interval: most / 4 }) }),
+    yAxis: axis({
+      type: "category",
+      data: shown.map(({ name, values }, row) => `${name} (${values.length.toLocaleString("en-US")})${"\u200b".repeat(row)}`), // names of their own, though they look the same
+      axisLabel: { color: colors.ink },
+    }),
+    series: [
+      {
+        type: "boxplot",
+        boxWidth: [8, 20],
+        data: boxes.map(({ low, lowerQuartile, median, upperQuartile, high }, row) => ({
+          value: [low, lowerQuartile, median, upperQuartile, high],
+          itemStyle: { color: colors.surface, borderColor: colorOf(shown[row].model), borderWidth: 2 },
+        })),
+      },
+      ...models.map((model) => ({
+        type: "scatter",
+        name: shortened(model, 20),
+        data: outliersOf(model),
+        symbolSize: 5,
+        itemStyle: { color: colorOf(model), opacity: 1 },
+      })),
+    ],
+  }));
+}
+
+const lowest = ({ low, outliers }: Box): number => Math.min(low, outliers.at(0) ?? low);
+const highest = ({ high, outliers }: Box): number => Math.max(high, outliers.at(-1) ?? high);
+
+/** The Levenshtein distance of every question in the order of the data; where there are more questions than points, a point is the mean of its neighbours. */
+export function distanceChart(models: readonly { name: string; results: readonly ExampleResult[] }[]): Markup {
+  const line = ({ name, results }: (typeof models)[number], color: string, type: "solid" | "dashed") => {
+    const every = distanceStep(results.length);
+    const points = Array.from({ length: Math.ceil(results.length / every) }, (_, point) => {
+      const part = results.slice(point * every, (point + 1) * every);
+      return [point * every + (part.length + 1) / 2, part.reduce((sum, { text }) => sum + text.distance, 0) / part.length];
+    });
+    return { type: "line", name: shortened(name, 20), showSymbol: false, data: points, lineStyle: { color, type, width: 1.5 }, itemStyle: { color } };
+  };
+  return chart("Line chart: Levenshtein distance of each question to its first gold answer", 260, ({ narrow }) => ({
+    legend,
+    grid: { left: 56, right: 16, top: 30, bottom: 48 },
+    xAxis: axis({ type: "value", name: "question, in the order of the data", min: 1, max: Math.max(2, models[0].results.length), splitNumber: narrow ? 3 : 6 }),
+    yAxis: axis({ type: "value", name: "characters", gap: 42 }),
+    series: models.map((model, i) => line(model, i === 0 ? colors.first : colors.second, i === 0 ? "solid" : "dashed")),
+  }));
+}
+
+/** Questions that one point of `distanceChart` stands for. */
+export function distanceStep(questions: number): number {
+  return Math.max(1, Math.ceil(questions / mostPoints));
 }
 
 /** Questions counted by the probability of their answer, the right ones (EM) and the others. */

@@ -1,10 +1,11 @@
 /**
- * The examples that stand in the page itself, as JSON that its script shows page by page: all of them where they are few, else the worst and the
- * best, so that the page stays quick. Contexts stand in it once, and of very long ones only what lies around the answers.
+ * The examples that stand in the page itself, as JSON that its script shows page by page: all of them where they are few, else the beginning of each
+ * order, so that the page stays quick. Contexts stand in it once, and of very long ones only what lies around the answers.
  */
 import { questionWord } from "../question-word.js";
 import type { ExampleResult } from "../example-results.js";
 import type { Placed } from "../outcome.js";
+import type { OrderName } from "./orders.js";
 import type { Report } from "./report-data.js";
 
 /** Limits of what a page holds: questions, and characters of text. */
@@ -22,13 +23,19 @@ interface ShownAnswer {
   exact: number;
   f1: number;
   probability: number;
+  /** The score that transformers' pipeline gives, and its answer where it is another. */
+  pipeline?: { score: number; answer?: string };
+  /** Levenshtein distance to the first gold answer. */
+  distance: number;
   nullOdds: number;
   outcome: string;
 }
 
 export interface ShownExample {
-  /** Place among all questions, the worst being 1. */
-  rank: number;
+  /** Place in the data, from 1. */
+  number: number;
+  /** Place in each order, from 0. */
+  places: Partial<Record<OrderName, number>>;
   id: string;
   title?: string;
   question: string;
@@ -44,19 +51,25 @@ export interface ShownExample {
 
 export interface ShownExamples {
   contexts: string[];
+  /** In the order of the data. */
   examples: ShownExample[];
+  /** How many questions from the beginning of each order on are all here. */
+  complete: Partial<Record<OrderName, number>>;
 }
 
 /** Chooses and packs the examples of a page. */
-export function shownExamples({ results, order, comparison }: Report): ShownExamples {
+export function shownExamples({ results, orders, comparison }: Report): ShownExamples {
   const contexts: string[] = [];
   const indices = new Map<string, number>();
   const shown = new Map<number, ShownExample>();
   let characters = 0;
-  for (const rank of ranksByWeight(order.length)) {
+  const named = Object.entries(orders) as [OrderName, number[]][];
+  const placesIn = named.map(([name, order]) => [name, placesOf(order)] as const);
+  for (const index of headsOf(named.map(([, order]) => order))) {
     if (shown.size >= mostExamples || characters >= mostCharacters) break;
-    const result = results[order[rank]];
-    const other = comparison?.results[order[rank]];
+    if (shown.has(index)) continue;
+    const result = results[index];
+    const other = comparison?.results[index];
     const golds = goldSpans(result);
     const parts = contextParts(result.example.context, [...golds, ...spansOf(result), ...(other ? spansOf(other) : [])]);
     let context = indices.get(parts.text);
@@ -67,8 +80,9 @@ export function shownExamples({ results, order, comparison }: Report): ShownExam
     }
     const { id, title, question, answers } = result.example;
     characters += question.length + answers.reduce((sum, { text }) => sum + text.length, 0) + 300;
-    shown.set(rank, {
-      rank: rank + 1,
+    shown.set(index, {
+      number: index + 1,
+      places: Object.fromEntries(placesIn.map(([name, places]) => [name, places[index]])),
       id,
       ...(title !== undefined && { title }),
       question,
@@ -80,20 +94,38 @@ export function shownExamples({ results, order, comparison }: Report): ShownExam
       ...(other && { other: shownAnswer(other, parts.move) }),
     });
   }
-  const examples = [...shown.values()].sort((a, b) => a.rank - b.rank);
-  return { contexts, examples };
+  const examples = [...shown.values()].sort((a, b) => a.number - b.number);
+  const held = (order: readonly number[]): number => {
+    const missing = order.findIndex((index) => !shown.has(index));
+    return missing < 0 ? order.length : missing;
+  };
+  return { contexts, examples, complete: Object.fromEntries(named.map(([name, order]) => [name, held(order)])) };
 }
 
-/** Ranks in the order in which they are given a place: two of the worst, then one of the best, and so on. */
-function* ranksByWeight(count: number): Generator<number> {
-  for (let worst = 0, best = count - 1, turn = 0; worst <= best; turn++) yield turn % 3 === 2 ? best-- : worst++;
+/** The first of every order, then the second of every order, and so on. */
+function* headsOf(orders: readonly (readonly number[])[]): Generator<number> {
+  for (let place = 0; place < orders[0].length; place++) for (const order of orders) yield order[place];
 }
 
-function shownAnswer({ prediction, span, exact, f1, probability, nullOdds, outcome }: ExampleResult, move: (span: Placed) => Span): ShownAnswer {
-  return { text: prediction, ...(span && { span: move(span) }), exact, f1: rounded(f1), probability: rounded(probability), nullOdds: rounded(nullOdds), outcome };
+/** Where each index stands in an order. */
+function placesOf(order: readonly number[]): Int32Array {
+  const places = new Int32Array(order.length);
+  for (const [place, index] of order.entries()) places[index] = place;
+  return places;
 }
 
-const rounded = (value: number) => Math.round(value * 1e4) / 1e4;
+function shownAnswer({ prediction, span, exact, f1, probability, pipeline, text, nullOdds, outcome }: ExampleResult, move: (span: Placed) => Span): ShownAnswer {
+  return {
+    text: prediction,
+    ...(span && { span: move(span) }),
+    ...{ exact, f1: rounded(f1), probability: rounded(probability) },
+    ...(pipeline && { pipeline: { score: rounded(pipeline.score), ...(pipeline.answer !== prediction && { answer: pipeline.answer }) } }),
+    ...{ distance: text.distance, nullOdds: rounded(nullOdds), outcome },
+  };
+}
+
+/** To what is shown; scores of untrained readers are as small as 0.0001. */
+const rounded = (value: number) => Number(value.toPrecision(6));
 
 const spansOf = ({ span }: ExampleResult): Placed[] => (span ? [span] : []);
 

@@ -13,10 +13,12 @@ theme.addEventListener("click", () => { document.documentElement.dataset.theme =
 dark.addEventListener("change", nameTheme);
 nameTheme();
 
-const { contexts, examples, outcomes, names } = JSON.parse(byId("data").textContent);
+const { contexts, examples, complete, total, outcomes, names } = JSON.parse(byId("data").textContent);
 const perPage = 10;
 const near = 160;
 const percent = (value) => (100 * value).toFixed(1);
+const score = (value) => (value === 0 || value >= 0.001 ? value.toFixed(3) : value.toPrecision(2));
+const count = (value) => value.toLocaleString("en-US");
 
 function element(name, properties, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -88,7 +90,9 @@ function facts(answer, name) {
     element("strong", {}, outcomes[answer.outcome]),
     element("span", {}, "F1 " + percent(answer.f1)),
     element("span", {}, "EM " + (answer.exact === 1 ? "yes" : "no")),
-    element("span", {}, "score " + answer.probability.toFixed(3)),
+    element("span", {}, "score " + score(answer.probability)),
+    ...(answer.pipeline ? [element("span", {}, "pipeline's score " + score(answer.pipeline.score)), ...(answer.pipeline.answer === undefined ? [] : [element("span", {}, "pipeline's answer ", orNone(answer.pipeline.answer))])] : []),
+    element("span", {}, "Levenshtein distance " + answer.distance),
     element("span", {}, "null odds " + answer.nullOdds.toFixed(2).replace("-", "\u2212")),
   );
   return line;
@@ -107,7 +111,7 @@ function card(example) {
   });
   const golds = example.golds.length === 0 ? [orNone("")] : example.golds.flatMap((gold, i) => (i === 0 ? [text("span", gold)] : [" · ", text("span", gold)]));
   return element("li", {},
-    element("p", { className: "facts" }, element("span", {}, "No. " + example.rank), ...(example.title === undefined ? [] : [text("span", example.title)]), element("span", {}, example.id)),
+    element("p", { className: "facts" }, element("span", {}, "No. " + count(example.number)), ...(example.title === undefined ? [] : [text("span", example.title)]), element("span", {}, example.id)),
     text("h3", example.question),
     ...(example.other ? [facts(example.answer, names[0] + ":"), facts(example.other, names[1] + ":")] : [facts(example.answer)]),
     element("dl", { className: "answers" },
@@ -117,24 +121,21 @@ function card(example) {
     context, button);
 }
 
-const orders = {
-  worst: (a, b) => a.rank - b.rank,
-  best: (a, b) => b.rank - a.rank,
-  sure: (a, b) => (1 - b.answer.f1) * b.answer.probability - (1 - a.answer.f1) * a.answer.probability || a.rank - b.rank,
-  apart: (a, b) => Math.abs(b.answer.f1 - b.other.f1) - Math.abs(a.answer.f1 - a.other.f1) || a.rank - b.rank,
-};
-
 const [search, outcome, word, article, order] = ["search", "outcome", "word", "article", "order"].map(byId);
-const haystacks = examples.map((e) => [e.id, e.title ?? "", e.question, e.answer.text, e.other?.text ?? "", ...e.golds, contexts[e.context]].join("\n").toLowerCase());
+const haystacks = new Map(examples.map((e) => [e, [e.id, e.title ?? "", e.question, e.answer.text, e.other?.text ?? "", ...e.golds, contexts[e.context]].join("\n").toLowerCase()]));
 let found = examples;
+let isFiltered = false;
 let page = 0;
 
 function filter() {
   const wanted = search.value.trim().toLowerCase();
+  isFiltered = wanted !== "" || [outcome, word, article].some((control) => control.value !== "");
+  // without a filter the list is the beginning of the order, without a gap; with one it is of all that the page holds
   found = examples
-    .filter((e, i) => (outcome.value === "" || (outcome.value === "any error" ? e.answer.outcome !== "exact" : e.answer.outcome === outcome.value)) &&
-      (word.value === "" || e.word === word.value) && (article.value === "" || e.title === article.value) && (wanted === "" || haystacks[i].includes(wanted)))
-    .sort(orders[order.value]);
+    .filter((e) => isFiltered || e.places[order.value] < complete[order.value])
+    .filter((e) => (outcome.value === "" || (outcome.value === "any error" ? e.answer.outcome !== "exact" : e.answer.outcome === outcome.value)) &&
+      (word.value === "" || e.word === word.value) && (article.value === "" || e.title === article.value) && (wanted === "" || haystacks.get(e).includes(wanted)))
+    .sort((a, b) => a.places[order.value] - b.places[order.value]);
   page = 0;
   show();
 }
@@ -142,7 +143,9 @@ function filter() {
 function show() {
   const pages = Math.max(1, Math.ceil(found.length / perPage));
   byId("list").replaceChildren(...found.slice(page * perPage, (page + 1) * perPage).map(card));
-  byId("status").textContent = found.length === 0 ? "No question matches." : found.length + (found.length === 1 ? " question" : " questions") + ", page " + (page + 1) + " of " + pages;
+  const questions = count(found.length) + (found.length === 1 ? " question" : " questions");
+  const which = examples.length === total ? questions : isFiltered ? questions + " among the " + count(examples.length) + " of this page" : "The first " + questions + " of " + count(total);
+  byId("status").textContent = found.length === 0 ? "No question matches." : which + ", page " + (page + 1) + " of " + pages;
   for (const [name, off] of [["previous", page === 0], ["next", page >= pages - 1]]) byId(name).disabled = off;
 }
 

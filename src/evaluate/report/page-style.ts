@@ -19,6 +19,7 @@ h2 { font-size: 1.25rem; margin: 0 0 4px; }
 h3 { font-size: 1rem; margin: 20px 0 4px; }
 p { margin: 4px 0 12px; }
 .muted, figcaption, .note { color: var(--muted); font-size: .92rem; }
+.warning { border-left: 4px solid var(--bad); padding: 4px 0 4px 12px; margin: 12px 0; }
 nav { max-width: 1120px; margin: 12px auto 0; padding: 0 16px; }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 0; padding: 0; }
 a { color: var(--accent); }

@@ -8,7 +8,9 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chromium, launchChromium } from "../../../test/chromium.js";
 import { count, hostile, reportInput } from "../../../test/report-input.js";
-import { contextParts } from "./page-examples.js";
+import { contextParts, shownExamples } from "./page-examples.js";
+import type { OrderName } from "./orders.js";
+import { buildReport } from "./report-data.js";
 import { writeReport } from "./write-report.js";
 
 interface Violation {
@@ -98,7 +100,6 @@ describe.skipIf(!chromium)("a report in Chromium (needs Chromium)", () => {
     const input = reportInput("1.1");
     expect(await cards(page).count()).toBe(10);
     const first = cards(page).first();
-    expect(await first.locator(".facts").first().textContent()).toMatch(/^No\. 1/);
     const id = (await first.locator(".facts").first().textContent())!.match(/q\d+$/)![0];
     expect(await first.getByText("F1 0.0").count()).toBeGreaterThan(0);
     const example = input.examples.find((one) => one.id === id)!;
@@ -134,13 +135,37 @@ describe.skipIf(!chromium)("a report in Chromium (needs Chromium)", () => {
     await page.getByRole("combobox", { name: "Article" }).selectOption(hostile[0]);
     expect(await status.textContent()).toMatch(/^8 questions/);
     await page.getByRole("combobox", { name: "Article" }).selectOption("");
-    await page.getByRole("combobox", { name: "Order" }).selectOption("best");
-    expect(await cards(page).first().textContent()).toContain(`No. ${count}`);
+    const { results } = buildReport(reportInput("2.0"));
+    const orders = { best: "f1", score_high: "probability" } as const;
+    for (const [order, by] of Object.entries(orders)) {
+      await page.getByRole("combobox", { name: "Order" }).selectOption(order);
+      const first = Number((await cards(page).first().textContent())!.match(/^No\. (\d+)/)![1]);
+      expect(results[first - 1][by]).toBe(Math.max(...results.map((result) => result[by])));
+    }
+    await page.getByRole("combobox", { name: "Order" }).selectOption("data");
+    expect(await cards(page).first().textContent()).toMatch(/^No\. 1\D/);
     await page.getByRole("button", { name: "Next" }).focus();
     await page.keyboard.press("Enter");
     expect(await status.textContent()).toBe(`${count} questions, page 2 of 4`);
     await page.close();
   });
+});
+
+test("a page of many questions holds the beginning of every order, without a gap, and says how much of it", () => {
+  const { examples, model } = reportInput("1.1");
+  const many = Array.from({ length: 100 }, (_, copy) => examples.map((example) => ({ ...example, id: `${copy}-${example.id}` }))).flat();
+  const copied = <T>(of: ReadonlyMap<string, T>): Map<string, T> => new Map(many.map(({ id }) => [id, of.get(id.slice(id.indexOf("-") + 1))!]));
+  const { predictions, nullOdds, nBest } = model.answers;
+  const answers = { predictions: copied(predictions), nullOdds: copied(nullOdds), nBest: copied(nBest) };
+  const report = buildReport({ examples: many, model: { ...model, answers } });
+  const shown = shownExamples(report);
+  expect(shown.examples).toHaveLength(3000);
+  for (const [name, order] of Object.entries(report.orders)) {
+    const complete = shown.complete[name as keyof typeof shown.complete]!;
+    expect(complete).toBeGreaterThanOrEqual(500);
+    const inOrder = shown.examples.toSorted((a, b) => a.places[name as OrderName]! - b.places[name as OrderName]!);
+    expect(inOrder.slice(0, complete).map(({ number }) => number - 1)).toEqual(order.slice(0, complete));
+  }
 });
 
 describe("a context in the page", () => {

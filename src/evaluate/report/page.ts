@@ -4,20 +4,18 @@
  */
 import { createHash } from "node:crypto";
 import type { Breakdown } from "../breakdowns.js";
+import { isTechnical } from "../figure-names.js";
 import { outcomes } from "../outcome.js";
-import type { Interval } from "../statistics.js";
-import { breakdownChart, chartable, differenceChart, f1Bins, f1Chart, outcomeChart, precisionRecallChart, reliabilityChart, scoreChart } from "./charts.js";
+import { describeSameSpan } from "../same-span.js";
+import { breakdownChart, chartable, differenceChart, outcomeChart, precisionRecallChart, reliabilityChart } from "./charts.js";
 import { html, type Markup, scriptJson } from "./html.js";
+import { distributions } from "./page-distributions.js";
 import { shownExamples } from "./page-examples.js";
+import { card, count, decimals, figure, figures, folded, percent, range, signed, table } from "./page-parts.js";
 import { pageScript } from "./page-script.js";
 import { pageStyle } from "./page-style.js";
+import { type OrderName, orderTitles } from "./orders.js";
 import type { Comparison, MetricRow, Report } from "./report-data.js";
-
-const decimals = (value: number, digits: number) => value.toFixed(digits).replace(/^-(?!0\.?0*$)/, "−").replace("-", "");
-const percent = (share: number, digits = 1) => decimals(100 * share, digits);
-const range = ({ low, high }: Interval) => `${percent(low)}–${percent(high)}`;
-const count = (value: number) => value.toLocaleString("en-US");
-const signed = (value: number, digits: number) => (value > 0 ? "+" : "") + decimals(value, digits);
 
 /** The page as an HTML document. */
 export function reportPage(report: Report): string {
@@ -30,7 +28,7 @@ export function reportPage(report: Report): string {
     ...(report.precisionRecall ? ([["threshold", "Null threshold", nullThreshold(report)]] as const) : []),
     ["calibration", "Calibration", calibrationSection(report)],
     ...(report.comparison ? ([["comparison", "Side by side", comparisonSection(report, report.comparison)]] as const) : []),
-    ["examples", "Examples", examplesSection(report, shown.examples.length)],
+    ["examples", "Examples", examplesSection(report, shown.examples.length, shown.complete)],
   ] as const;
   const policy = `default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-${createHash("sha256").update(pageScript).digest("base64")}'; base-uri 'none'; form-action 'none'`;
   const page = html`<!doctype html>
@@ -48,38 +46,15 @@ export function reportPage(report: Report): string {
 <nav aria-label="Sections"><ul>${sections.map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
 <main>${sections.map(([id, title, content]) => html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${content}</section>
 `)}</main>
-<footer>Intervals hold 95%. Those of means are Wilson's, taken as for shares, which for F1 is on the safe side. Everything here stands in the CSV and parquet files beside this page.</footer>
+<footer>Intervals hold 95%. Those of means are Wilson's, taken as for shares, which for F1 is on the safe side; ends of intervals among the metrics are the bootstrap's. Everything here stands in the CSV and parquet files beside this page.</footer>
 `;
   const data = scriptJson({
     ...shown,
+    total: report.results.length,
     outcomes: Object.fromEntries(Object.entries(outcomes).map(([name, { title }]) => [name, title])),
     names: [report.name, report.comparison?.name ?? ""],
   });
   return `${page.text}<style>${pageStyle}</style>\n${body.text}<script type="application/json" id="data">${data.text}</script>\n<script>${pageScript}</script>\n</body>\n</html>\n`;
-}
-
-type Cell = string | Markup;
-
-/** A table with a caption; its first column names the rows. */
-function table(caption: string, head: readonly string[], rows: readonly (readonly Cell[])[], textColumns: readonly number[] = []): Markup {
-  const kind = (column: number) => (textColumns.includes(column) ? "text" : "");
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
-<thead><tr>${head.map((name, column) => html`<th scope="col" class="${kind(column)}">${name}</th>`)}</tr></thead>
-<tbody>${rows.map(
-    (row) =>
-      html`<tr>${row.map((cell, column) => (column === 0 ? html`<th scope="row" dir="auto" class="text">${cell}</th>` : html`<td class="${kind(column)}" dir="${kind(column) === "text" ? "auto" : "ltr"}">${cell}</td>`))}</tr>
-`,
-  )}</tbody></table></div>`;
-}
-
-function figure(drawing: Markup, caption: string): Markup {
-  return html`<figure>${drawing}<figcaption>${caption}</figcaption></figure>`;
-}
-
-const folded = (summary: string, content: Markup) => html`<details><summary>${summary}</summary>${content}</details>`;
-
-function card(name: string, value: string, note: string | Markup): Markup {
-  return html`<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`;
 }
 
 const metricTitles: Record<string, string> = {
@@ -97,21 +72,40 @@ const metricTitles: Record<string, string> = {
   best_exact_thresh: "best null threshold for EM",
   best_f1: "F1 at its best null threshold",
   best_f1_thresh: "best null threshold for F1",
+  plain_exact: "equal as plain texts, %",
+  unigram_f1: "F1 of sets of words",
+  levenshtein_distance: "Levenshtein distance, characters",
+  levenshtein_similarity: "Levenshtein similarity, %",
+  exact_low: "EM, low end of the interval",
+  exact_high: "EM, high end of the interval",
+  f1_low: "F1, low end of the interval",
+  f1_high: "F1, high end of the interval",
   runtime: "runtime, s",
+  samples: "questions",
+  windows: "windows",
   samples_per_second: "windows per second",
+  steps_per_second: "batches per second",
+  model_preparation_time: "opening the model, s",
+  latency_median_ms: "latency of a question, median, ms",
+  latency_p99_ms: "latency of a question, 99%, ms",
 };
+
+const isCount = (metric: string): boolean => /total$|^(?:samples|windows)$/.test(metric);
 
 function overview(report: Report): Markup {
   const row = (name: string) => report.metrics.find((metric) => metric.name === name);
+  const isComparable = report.before?.isComparable ?? false;
   const change = (metric: MetricRow | undefined) =>
-    metric?.before === undefined ? undefined : html`; ${signed(metric.value - metric.before, 1)} since before training`;
+    metric?.before === undefined || !isComparable ? undefined : html`; ${signed(metric.value - metric.before, 1)} since before training`;
   const mean = (metric: "exact" | "f1") => report.results.reduce((sum, result) => sum + result[metric], 0) / report.results.length;
   const wrong = report.results.filter(({ exact }) => exact !== 1).length;
   const hasBefore = report.metrics.some(({ before }) => before !== undefined);
   const compared = report.comparison?.name;
   const figureOf = (name: string, value: number | undefined) =>
-    value === undefined ? "" : name.endsWith("total") ? count(value) : decimals(value, name === "loss" ? 4 : 2);
-  return html`<dl class="cards">
+    value === undefined ? "" : isCount(name) ? count(value) : decimals(value, name === "loss" ? 4 : 2);
+  const changes = hasBefore && isComparable;
+  return html`${report.sameSpans.map(({ name, same }) => html`<p class="warning"><strong>${name}</strong> ${describeSameSpan(same)}</p>`)}
+<dl class="cards">
 ${card("Exact match", percent(mean("exact")), html`95%: ${range(report.exactInterval)}${change(row("exact"))}`)}
 ${card("F1", percent(mean("f1")), html`95%: ${range(report.f1Interval)}${change(row("f1"))}`)}
 ${card("Not exact", count(wrong), `of ${count(report.results.length)} questions`)}
@@ -119,36 +113,41 @@ ${card("Calibration error", percent(report.calibration.expectedError), "expected
 </dl>
 ${table(
     "Metrics",
-    ["metric", ...(hasBefore ? ["before training"] : []), compared === undefined ? "value" : report.name, ...(hasBefore ? ["change"] : []), ...(compared === undefined ? [] : [compared])],
+    [
+      "metric",
+      ...(hasBefore ? [isComparable ? "before training" : "before training, on other questions"] : []),
+      compared === undefined ? "value" : report.name,
+      ...(changes ? ["change"] : []),
+      ...(compared === undefined ? [] : [compared]),
+    ],
     report.metrics.map(({ name, before, value, compared: other }) => [
       metricTitles[name] ?? name,
       ...(hasBefore ? [figureOf(name, before)] : []),
       figureOf(name, value),
-      ...(hasBefore ? [before === undefined || /total|runtime|per_second/.test(name) ? "" : signed(value - before, 2)] : []),
+      ...(changes ? [before === undefined || isCount(name) || (isTechnical(name) && name !== "loss") ? "" : signed(value - before, 2)] : []),
       ...(compared === undefined ? [] : [figureOf(name, other)]),
     ]),
   )}
-${report.beforeSource === undefined ? html`<p class="note">No figures from before training: the model's folder has none. Name the untrained model with --baseline to measure them.</p>` : html`<p class="note">Before training: ${report.beforeSource}.</p>`}
+${beforeNote(report)}
 <h3>Summary</h3>
 ${table(
-    "What the columns of the examples are like",
-    ["column", "count", "mean", "deviation", "min", "25%", "median", "75%", "max"],
-    report.summaries.map(({ name, summary: { count: n, mean: average, deviation, min, lowerQuartile, median, upperQuartile, max } }) => [
+    "What the columns of the examples are like; shares and scores from 0 to 1",
+    ["column", ...(compared === undefined ? [] : ["model"]), "count", "mean", "deviation", "min", "25%", "median", "75%", "max"],
+    report.summaries.map(({ name, model, summary: { count: n, mean: average, deviation, min, lowerQuartile, median, upperQuartile, max } }) => [
       name,
+      ...(compared === undefined ? [] : [model ?? ""]),
       count(n),
-      ...[average, deviation, min, lowerQuartile, median, upperQuartile, max].map((value) => decimals(value, 2)),
+      ...[average, deviation, min, lowerQuartile, median, upperQuartile, max].map(figures),
     ]),
+    compared === undefined ? [] : [1],
   )}`;
 }
 
-function distributions({ results, calibration }: Report): Markup {
-  const bins = f1Bins(results);
-  return html`<div class="pair">
-<div>${figure(f1Chart(results), "Questions by their F1: 0 and 100 by themselves, tenths between.")}
-${folded("F1 as a table", table("Questions by F1", ["F1", "questions", "share"], bins.map((bin) => [bin.name, count(bin.count), `${percent(bin.count / results.length)}%`])))}</div>
-<div>${figure(scoreChart(results, calibration), "Questions by the probability of what was answered.")}
-${folded("Scores as a table", table("Questions by score", ["score", "questions", "exact matches"], calibration.bins.map((bin) => [`${bin.low}–${bin.high}`, count(bin.count), count(Math.round(bin.count * bin.accuracy))])))}</div>
-</div>`;
+function beforeNote({ before, results }: Report): Markup {
+  if (before === undefined)
+    return html`<p class="note">No figures from before training: the model's folder has none. Name the untrained model with --baseline to measure them.</p>`;
+  if (before.isComparable) return html`<p class="note">Before training: ${before.source}, on the same ${count(results.length)} questions.</p>`;
+  return html`<p class="note">Before training: ${before.source}, measured on ${before.measuredOn}; these are ${count(results.length)} others, so no change is given. Name the untrained model with --baseline to measure it on the same questions.</p>`;
 }
 
 function errors({ outcomes: counted }: Report): Markup {
@@ -226,11 +225,12 @@ ${table(
   )}`;
 }
 
-function examplesSection({ results, comparison, breakdowns, outcomes: counted }: Report, held: number): Markup {
+function examplesSection(report: Report, held: number, complete: Partial<Record<OrderName, number>>): Markup {
+  const { results, comparison, breakdowns, outcomes: counted } = report;
   const groups = (name: Breakdown["name"]) => breakdowns.find((one) => one.name === name)?.groups ?? [];
   const option = (value: string, title: string) => html`<option value="${value}">${title}</option>`;
   const present = counted.filter(({ count: n }) => n > 0);
-  return html`<p class="note">${held < results.length ? `The ${count(held)} worst and best of ${count(results.length)} questions; all are in examples.csv and examples.parquet.` : "All questions, from the worst to the best."}</p>
+  return html`<p class="note">${held < results.length ? `${count(held)} of ${count(results.length)} questions: of every order the first, without a gap; filters search these. All are in examples.csv and examples.parquet.` : "All questions."} No. is the place in the data.</p>
 <ul class="legend"><li><mark class="gold">gold answer</mark></li><li><mark class="predicted">prediction</mark></li><li><mark class="gold predicted">both</mark></li>${comparison ? html`<li><mark class="other">${comparison.name}</mark></li>` : undefined}</ul>
 <noscript><p>The list needs JavaScript; the same is in examples.csv.</p></noscript>
 <div class="filters">
@@ -238,7 +238,7 @@ function examplesSection({ results, comparison, breakdowns, outcomes: counted }:
 <label>Outcome<select id="outcome">${option("", "all")}${option("any error", "any error")}${present.map(({ outcome, count: n }) => option(outcome, `${outcomes[outcome].title} (${count(n)})`))}</select></label>
 <label>Question word<select id="word">${option("", "all")}${groups("question word").map(({ name }) => option(name, name))}</select></label>
 <label>Article<select id="article">${option("", "all")}${groups("article").map(({ name }) => name).sort().map((name) => option(name, name.replaceAll("_", " ")))}</select></label>
-<label>Order<select id="order">${option("worst", "worst first")}${option("best", "best first")}${option("sure", "surest mistakes first")}${comparison ? option("apart", "largest difference first") : undefined}</select></label>
+<label>Order<select id="order">${(Object.keys(complete) as OrderName[]).map((name) => option(name, orderTitles[name]))}</select></label>
 </div>
 <div class="pages"><button id="previous" type="button">Previous</button><span id="status" role="status" tabindex="-1"></span><button id="next" type="button">Next</button></div>
 <ol class="examples" id="list"></ol>`;

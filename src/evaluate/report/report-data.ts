@@ -1,4 +1,5 @@
 /** Everything that a report says, computed once: the page, the CSV and the parquet files are views of it. */
+import { dataIdentity } from "../../data/data-identity.js";
 import type { QaExample } from "../../data/examples.js";
 import type { Answer } from "../../tasks/extractive/answer-spans.js";
 import type { DecodedAnswers } from "../../tasks/extractive/decode.js";
@@ -9,7 +10,9 @@ import { type Calibration, calibration } from "../calibration.js";
 import { type ExampleResult, exampleResults } from "../example-results.js";
 import { type Outcome, outcomes } from "../outcome.js";
 import { type PrecisionRecall, precisionRecall } from "../precision-recall.js";
+import { sameSpan, type SameSpan } from "../same-span.js";
 import { type Interval, summarise, type Summary, wilsonInterval } from "../statistics.js";
+import { type OrderName, reportOrders } from "./orders.js";
 
 /** A model's answers to the questions of a report; `evaluateModel` makes it. */
 export interface EvaluatedModel {
@@ -37,6 +40,21 @@ export interface ReportInput {
   readonly seed?: number;
 }
 
+export interface Before {
+  source: string;
+  /** Whether it was measured on these questions: only then is a difference one that training made. */
+  isComparable: boolean;
+  /** What the figures were measured on, for a person. */
+  measuredOn: string;
+}
+
+export interface SummaryRow {
+  name: string;
+  /** The model whose column it is; undefined where the column is of the data. */
+  model?: string;
+  summary: Summary;
+}
+
 export interface MetricRow {
   name: string;
   before?: number;
@@ -60,16 +78,19 @@ export interface Comparison {
 export interface Report {
   name: string;
   facts: Readonly<Record<string, string>>;
-  beforeSource?: string;
+  before?: Before;
   metrics: MetricRow[];
   /** 95% intervals of mean EM and F1, from 0 to 1. */
   exactInterval: Interval;
   f1Interval: Interval;
   /** In the order of the examples. */
   results: ExampleResult[];
-  /** Indices of the results from the worst to the best: by F1, then EM, and of equal ones the surest mistake first. */
-  order: number[];
-  summaries: { name: string; summary: Summary }[];
+  /** Indices of the results. */
+  orders: Partial<Record<OrderName, number[]>> & { worst: number[] };
+  /** Of both models where there are two. Shares and scores are from 0 to 1. */
+  summaries: SummaryRow[];
+  /** Models that say one thing to nearly everything. */
+  sameSpans: { name: string; same: SameSpan }[];
   outcomes: { outcome: Outcome; count: number; share: number }[];
   breakdowns: Breakdown[];
   calibration: Calibration;
@@ -83,16 +104,23 @@ export interface Report {
 export function buildReport({ examples, model, before, compare, nullThreshold, facts = {}, seed }: ReportInput): Report {
   const results = exampleResults(examples, model.answers, { nullThreshold, pipeline: model.pipeline });
   const mean = (metric: "exact" | "f1") => results.reduce((sum, result) => sum + result[metric], 0) / results.length;
+  const comparison =
+    compare && compareWith(results, compare.name, exampleResults(examples, compare.answers, { nullThreshold, pipeline: compare.pipeline }), seed);
+  const models = [{ name: model.name, results }, ...(comparison ? [{ name: comparison.name, results: comparison.results }] : [])];
   return {
     name: model.name,
     facts,
-    beforeSource: before?.source,
+    ...(before && { before: beforeOf(before, examples) }),
     metrics: metricRows(model.metrics, before?.metrics, compare?.metrics),
     exactInterval: wilsonInterval(mean("exact"), results.length),
     f1Interval: wilsonInterval(mean("f1"), results.length),
     results,
-    order: worstFirst(results),
-    summaries: summaries(results),
+    orders: reportOrders(results, comparison?.results),
+    summaries: summaries(models),
+    sameSpans: models.flatMap(({ name, results: own }) => {
+      const same = sameSpan(own);
+      return same === undefined ? [] : [{ name, same }];
+    }),
     outcomes: countOutcomes(results),
     breakdowns: breakdowns(results),
     calibration: calibration(
@@ -100,7 +128,7 @@ export function buildReport({ examples, model, before, compare, nullThreshold, f
       results.map(({ exact }) => exact),
     ),
     ...(nullThreshold !== undefined && { nullThreshold, precisionRecall: curves(results) }),
-    ...(compare && { comparison: compareWith(results, compare.name, exampleResults(examples, compare.answers, { nullThreshold, pipeline: compare.pipeline }), seed) }),
+    ...(comparison && { comparison }),
   };
 }
 
@@ -117,26 +145,39 @@ function metricRows(
   }));
 }
 
-function worstFirst(results: readonly ExampleResult[]): number[] {
-  return results
-    .map((_, index) => index)
-    .sort((a, b) => {
-      const [left, right] = [results[a], results[b]];
-      return left.f1 - right.f1 || left.exact - right.exact || right.probability - left.probability || a - b;
-    });
+function beforeOf({ source, data }: BaselineFigures, examples: readonly QaExample[]): Before {
+  const isComparable = data?.sha256 === dataIdentity(examples).sha256;
+  const questions = (count: number): string => `${count.toLocaleString("en-US")} questions`;
+  const measuredOn =
+    data === undefined
+      ? "questions that the folder does not tell"
+      : `${questions(data.questions)}${data.files.length > 0 ? ` of ${data.files.join(", ")}` : ""}`;
+  return { source, isComparable, measuredOn };
 }
 
-function summaries(results: readonly ExampleResult[]): Report["summaries"] {
-  const of = (name: string, values: number[]) => ({ name, summary: summarise(values) });
+/** One row a column and model; those of the data once. */
+function summaries(models: readonly { name: string; results: readonly ExampleResult[] }[]): SummaryRow[] {
+  const [{ results }] = models;
+  const row = (name: string, value: (result: ExampleResult) => number | undefined): SummaryRow[] =>
+    models.flatMap(({ name: model, results: own }) => {
+      const values = own.map(value).filter((one) => one !== undefined);
+      return values.length === 0 ? [] : [{ name, model, summary: summarise(values) }];
+    });
+  const ofData = (name: string, values: number[]): SummaryRow => ({ name, summary: summarise(values) });
   return [
-    of("F1", results.map(({ f1 }) => 100 * f1)),
-    of("exact match", results.map(({ exact }) => 100 * exact)),
-    of("score (probability)", results.map(({ probability }) => probability)),
-    of("null odds", results.map(({ nullOdds }) => nullOdds)),
-    of("question (words)", results.map(({ example }) => wordCount(example.question))),
-    of("context (words)", results.map(({ example }) => wordCount(example.context))),
-    of("gold answer (words)", results.flatMap(({ example }) => example.answers.slice(0, 1).map(({ text }) => wordCount(text)))),
-    of("prediction (words)", results.map(({ prediction }) => wordCount(prediction))),
+    ...row("F1", ({ f1 }) => f1),
+    ...row("exact match", ({ exact }) => exact),
+    ...row("score (probability)", ({ probability }) => probability),
+    ...row("score of transformers' pipeline", ({ pipeline }) => pipeline?.score),
+    ...row("equal as plain texts", ({ text }) => text.plainExact),
+    ...row("F1 of sets of words", ({ text }) => text.unigramF1),
+    ...row("Levenshtein similarity", ({ text }) => text.similarity),
+    ...row("Levenshtein distance (characters)", ({ text }) => text.distance),
+    ...row("null odds", ({ nullOdds }) => nullOdds),
+    ...row("prediction (words)", ({ prediction }) => wordCount(prediction)),
+    ofData("question (words)", results.map(({ example }) => wordCount(example.question))),
+    ofData("context (words)", results.map(({ example }) => wordCount(example.context))),
+    ofData("gold answer (words)", results.flatMap(({ example }) => example.answers.slice(0, 1).map(({ text }) => wordCount(text)))),
   ];
 }
 

@@ -41,11 +41,12 @@ function columnsOf<T>(rows: readonly T[]) {
 }
 
 /** One row a question, from the worst to the best. */
-function examplesTable({ results, order, comparison }: Report): Table {
-  const rows = order.map((index) => ({ ...results[index], other: comparison?.results[index] }));
-  const { text, number, count } = columnsOf<ExampleResult & { other: ExampleResult | undefined }>(rows);
+function examplesTable({ results, orders, comparison }: Report): Table {
+  const rows = orders.worst.map((index) => ({ ...results[index], number: index + 1, other: comparison?.results[index] }));
+  const { text, number, count } = columnsOf<ExampleResult & { number: number; other: ExampleResult | undefined }>(rows);
   const columns = [
     text("id", ({ example }) => example.id),
+    count("number", (row) => row.number),
     text("title", ({ example }) => example.title),
     text("question", ({ example }) => example.question),
     text("context", ({ example }) => example.context),
@@ -57,6 +58,10 @@ function examplesTable({ results, order, comparison }: Report): Table {
     number("f1", ({ f1 }) => f1),
     number("score", ({ probability }) => probability),
     number("null_odds", ({ nullOdds }) => nullOdds),
+    number("plain_exact", (row) => row.text.plainExact),
+    number("unigram_f1", (row) => row.text.unigramF1),
+    count("levenshtein_distance", (row) => row.text.distance),
+    number("levenshtein_similarity", (row) => row.text.similarity),
     text("outcome", ({ outcome }) => outcome),
     text("question_word", ({ example }) => questionWord(example.question)),
     count("question_words", ({ example }) => wordCount(example.question)),
@@ -65,12 +70,23 @@ function examplesTable({ results, order, comparison }: Report): Table {
     count("prediction_words", ({ prediction }) => wordCount(prediction)),
     number("answer_position", ({ example }) => answerPosition(example)),
   ];
+  if (results.some(({ pipeline }) => pipeline !== undefined)) {
+    columns.push(
+      text("pipeline_prediction", ({ pipeline }) => pipeline?.answer),
+      number("pipeline_score", ({ pipeline }) => pipeline?.score),
+    );
+  }
   if (comparison) {
     columns.push(
       text("compared_prediction", ({ other }) => other?.prediction),
       number("compared_exact", ({ other }) => other?.exact),
       number("compared_f1", ({ other }) => other?.f1),
       number("compared_score", ({ other }) => other?.probability),
+      number("compared_plain_exact", ({ other }) => other?.text.plainExact),
+      number("compared_unigram_f1", ({ other }) => other?.text.unigramF1),
+      count("compared_levenshtein_distance", ({ other }) => other?.text.distance),
+      number("compared_levenshtein_similarity", ({ other }) => other?.text.similarity),
+      number("compared_pipeline_score", ({ other }) => other?.pipeline?.score),
       text("compared_outcome", ({ other }) => other?.outcome),
       number("f1_difference", ({ f1, other }) => other && f1 - other.f1),
     );
@@ -97,6 +113,7 @@ function summaryTable({ summaries }: Report): Table {
     name: "summary",
     columns: [
       text("column", ({ name }) => name),
+      text("model", ({ model }) => model),
       count("count", ({ summary }) => summary.count),
       number("mean", ({ summary }) => summary.mean),
       number("deviation", ({ summary }) => summary.deviation),

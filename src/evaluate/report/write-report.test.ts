@@ -5,6 +5,7 @@ import path from "node:path";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { reportInput } from "../../../test/report-input.js";
+import { type DataIdentity, dataIdentity } from "../../data/data-identity.js";
 import { evaluateSquad1, evaluateSquad2 } from "../squad.js";
 import { buildReport } from "./report-data.js";
 import { writeReport } from "./write-report.js";
@@ -40,11 +41,14 @@ describe("a report's numbers", () => {
   });
 
   test("count every question once", () => {
-    const { results, outcomes, breakdowns, calibration, order, comparison } = buildReport(reportInput("2.0"));
+    const { results, outcomes, breakdowns, calibration, orders, comparison } = buildReport(reportInput("2.0"));
     const total = (counts: { count: number }[]) => counts.reduce((sum, { count }) => sum + count, 0);
     for (const counts of [outcomes, calibration.bins, ...breakdowns.map(({ groups }) => groups)]) expect(total(counts)).toBe(results.length);
-    expect(order.toSorted((a, b) => a - b)).toEqual(results.map((_, i) => i));
-    expect(order.map((index) => results[index].f1)).toEqual(results.map(({ f1 }) => f1).sort((a, b) => a - b));
+    for (const order of Object.values(orders)) expect(order.toSorted((a, b) => a - b)).toEqual(results.map((_, i) => i));
+    expect(orders.worst.map((index) => results[index].f1)).toEqual(results.map(({ f1 }) => f1).sort((a, b) => a - b));
+    expect(orders.best!.map((index) => results[index].f1)).toEqual(results.map(({ f1 }) => f1).sort((a, b) => b - a));
+    expect(orders.score_high!.map((index) => results[index].probability)).toEqual(results.map(({ probability }) => probability).sort((a, b) => b - a));
+    expect(orders.score_low!.map((index) => results[index].probability)).toEqual(results.map(({ probability }) => probability).sort((a, b) => a - b));
     expect(comparison!.higher + comparison!.equal + comparison!.lower).toBe(results.length);
     expect(comparison!.higher).toBeGreaterThan(0);
   });
@@ -62,6 +66,23 @@ describe("a report's numbers", () => {
     const never = { ...input, nullThreshold: 1e9, model: { ...input.model, answers: { ...input.model.answers, predictions: new Map([...input.model.answers.nBest].map(([id, [{ text }]]) => [id, text])) } } };
     expect(buildReport(input).precisionRecall).toEqual(buildReport(never).precisionRecall);
     expect(buildReport(reportInput("1.1")).precisionRecall).toBeUndefined();
+  });
+});
+
+describe("figures from before training", () => {
+  const input = reportInput("1.1");
+  const before = (data?: DataIdentity) => buildReport({ ...input, before: { source: "a run", metrics: { f1: 2 }, ...(data && { data }) } }).before;
+
+  test("are set against these only where they are of the same questions", async () => {
+    expect(before(dataIdentity(input.examples, ["dev.json"]))).toMatchObject({ isComparable: true });
+    expect(before(dataIdentity(input.examples.slice(1), ["dev.json"]))).toMatchObject({ isComparable: false, measuredOn: "39 questions of dev.json" });
+    expect(before()).toMatchObject({ isComparable: false, measuredOn: "questions that the folder does not tell" });
+    const page = async (data?: DataIdentity) =>
+      readFile((await writeReport(path.join(folder, "before"), { ...input, before: { source: "a run", metrics: { f1: 2 }, ...(data && { data }) } })).page, "utf8");
+    expect(await page(dataIdentity(input.examples))).toMatch(/since before training/);
+    const other = await page(dataIdentity(input.examples.slice(1), ["dev.json"]));
+    expect(other).not.toMatch(/since before training/);
+    expect(other).toMatch(/measured on 39 questions of dev\.json; these are 40 others, so no change is given/);
   });
 });
 
