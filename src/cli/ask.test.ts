@@ -89,6 +89,16 @@ describe("a mistake is told with what to do next:", () => {
     expect(stderr).not.toMatch(/\n +at /);
   });
 
+  test.skipIf(process.platform === "win32")("a text that is too long, or never ends", async () => {
+    for (const [name, input] of [
+      ["-", Buffer.alloc(12_500_000, "a ")],
+      ["/dev/zero", undefined],
+    ] as const) {
+      const { code, stderr } = await ask(["--model", "tiny", "--context", name, "Who?"], input);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^error TEXT_TOO_LONG: [^]*at most 2000000 characters[^]*next: Cut it into parts/)]);
+    }
+  });
+
   test("an empty text on standard input, as JSON", async () => {
     const { code, stderr } = await ask(["--model", "tiny", "--context", "-", "--json", "Who?"], "");
     expect(code).toBe(1);

@@ -1,11 +1,12 @@
 /** `lectern ask --model M --context FILE "question"`: what a reader finds in a text, and where. */
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import type { Command } from "commander";
 import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import type { AnswerOptions } from "../tasks/extractive/answer-options.js";
 import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
 import { describeWrappers } from "../tasks/extractive/reader.js";
+import { longestText, textTooLong } from "../text/windows.js";
 import { threadCount, wholeNumber, withExamples } from "./help.js";
 import { highlightAnswer, printable } from "./highlight.js";
 import { Output, resultColors } from "./output.js";
@@ -93,7 +94,7 @@ async function readContext(file: string, output: Output): Promise<string> {
   if (file === "-" && process.stdin.isTTY) output.note("Type or paste the text; Ctrl-D on a line of its own ends it.");
   let bytes: Uint8Array;
   try {
-    bytes = file === "-" ? await readAll(process.stdin) : await readFile(file);
+    bytes = await readAll(file === "-" ? process.stdin : createReadStream(file));
   } catch (error) {
     throw readingError(error, name, "a text file; text itself can be piped in with --context -");
   }
@@ -108,8 +109,14 @@ async function readContext(file: string, output: Output): Promise<string> {
   }
 }
 
+/** A stream need not end; no character of UTF-16 takes more than three bytes of UTF-8. */
 async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
+  let bytes = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > 3 * longestText) throw textTooLong(`more than ${3 * longestText} bytes`);
+  }
   return Buffer.concat(chunks);
 }

@@ -8,6 +8,7 @@ import { starter, writeTinyReader } from "../../test/tiny-reader.js";
 import { readOnnxHeader } from "../engine/index.js";
 import { models } from "../models/index.js";
 import { inferSpans } from "../tasks/extractive/infer.js";
+import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
 import { createReaderInference, openReader } from "../tasks/extractive/reader.js";
 import { type ExportOptions, exportReader } from "./export-reader.js";
 import { proofData } from "./proof.js";
@@ -200,6 +201,18 @@ describe("an exported folder that is damaged", () => {
     await copy(what);
     await damage(join(folder, what, "onnx/model.onnx"));
     await expect(load(what)).rejects.toMatchObject({ code });
+  });
+
+  test("whose file fails when it is run, and only then", async () => {
+    await copy("promising");
+    const config = join(folder, "promising/config.json");
+    const promised = JSON.parse(await readFile(config, "utf8")) as Record<string, unknown>;
+    await writeFile(config, JSON.stringify({ ...promised, max_position_embeddings: 512 })); // the file has 128
+    const reader = await QuestionAnswerer.from(join(folder, "promising"), { runtime });
+    const question = { question: "Who?", context: "Ada wrote it. ".repeat(100) };
+    await expect(reader.answer(question)).rejects.toMatchObject({ code: "ONNX_RUN", detail: { message: "model.onnx fails when it is run." } });
+    expect(await reader.answer(question, { max_seq_len: 128 })).toMatchObject({ answer: expect.any(String) as string });
+    reader.release();
   });
 
   test("weights that are a link out of the folder are not read", async () => {

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { LecternError } from "../errors.js";
+import { type ErrorCode, LecternError } from "../errors.js";
 import { HttpError, type HttpErrorCode, httpErrors } from "./http-error.js";
 import { isWaitingToSend } from "./json-body.js";
 import type { ErrorReply } from "./schemas.js";
@@ -23,11 +23,12 @@ const fastifyCodes: Readonly<Record<string, [HttpErrorCode, string]>> = {
   FST_ERR_BAD_URL: ["BAD_REQUEST", "The path is not encoded as it should be."],
 };
 
-/** Options that do not fit the model or each other, and texts that make too many windows. */
+/** Options that do not fit the model or each other, texts that make too many windows, and a model's file that cannot be run on them. */
 function fromLectern({ code, detail }: LecternError): HttpError {
   const { message, expected, received, next } = detail;
   const whole = [message, ...(expected === undefined ? [] : [`Expected: ${expected}.`]), ...(received === undefined ? [] : [`Received: ${received}.`])].join(" ");
-  return new HttpError(code === "TOO_MANY_TOKENS" ? "CONTEXT_TOO_LONG" : "INVALID_REQUEST", whole, { next });
+  const codes: Partial<Record<ErrorCode, HttpErrorCode>> = { TOO_MANY_TOKENS: "CONTEXT_TOO_LONG", TEXT_TOO_LONG: "CONTEXT_TOO_LONG", ONNX_RUN: "MODEL_FAILED" };
+  return new HttpError(codes[code] ?? "INVALID_REQUEST", whole, { next });
 }
 
 /** The body of an error's reply. */
@@ -38,6 +39,7 @@ export function errorBody({ code, message, detail }: HttpError, requestId?: stri
 /** Sends an error; a mistake of ours goes to the log with its stack. */
 export async function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const error = asHttpError(thrown);
+  if (error.code === "MODEL_FAILED") request.log.warn({ err: thrown }, "the model's file fails on a request");
   if (error.code === "INTERNAL") request.log.error({ err: thrown }, "internal error");
   reply.failure = error.code;
   if (error.retryAfter !== undefined) void reply.header("retry-after", String(error.retryAfter));

@@ -18,6 +18,7 @@ export const httpErrors = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: "The body is declared as something else than JSON in UTF-8, or is compressed." },
   HOST_NOT_SERVED: { status: 421, meaning: "The server does not answer to the name in the header Host." },
   INVALID_REQUEST: { status: 422, meaning: "A value is missing, of the wrong type, or out of range; `details` names each." },
+  MODEL_FAILED: { status: 422, meaning: "The model's file, which the message names, fails on this request: the file is at fault." },
   HEADERS_TOO_LARGE: { status: 431, meaning: "The headers are too large." },
   QUEUE_FULL: { status: 429, meaning: "More requests wait than may; come again after the seconds that Retry-After names." },
   INTERNAL: { status: 500, meaning: "A mistake of ours; the log has it under the same request id." },

@@ -4,7 +4,7 @@
  *
  * After a crash the process is started again, with growing pauses, and every request is run again. Those that were being worked on are
  * suspects: each is then run alone, so that a second crash names the one that caused it. It is answered with an error, the others with
- * their answers.
+ * their answers. So are those of a batch that failed without a crash.
  */
 import { InternalError, LecternError } from "../errors.js";
 import type { Answer } from "../tasks/extractive/answer-spans.js";
@@ -48,6 +48,8 @@ interface Job {
   readonly since: number;
   readonly settle: { resolve(answered: Answered): void; reject(error: Error): void };
   crashes: number;
+  /** A batch of it and others failed, and which of them is to blame is found out by running each alone. */
+  isSuspect: boolean;
   stage: "waiting" | "sent" | "ready";
   lengths: readonly number[];
   /** Windows before this one have run or are running. */
@@ -131,7 +133,7 @@ export class ModelService {
       const over = (): void => signal.removeEventListener("abort", onAbort);
       const settle = { resolve: (answered: Answered) => (over(), resolve(answered)), reject: (error: Error) => (over(), reject(error)) };
       signal.addEventListener("abort", onAbort, { once: true });
-      this.jobs.set(id, { id, reading, characters, since: performance.now(), settle, crashes: 0, stage: "waiting", lengths: [], next: 0 });
+      this.jobs.set(id, { id, reading, characters, since: performance.now(), settle, crashes: 0, isSuspect: false, stage: "waiting", lengths: [], next: 0 });
       this.characters += characters;
       this.lastUsed = performance.now();
       if (this.state === "stopped") this.events.needed(this);
@@ -233,9 +235,12 @@ export class ModelService {
         const parts = this.batch ?? [];
         this.batch = undefined;
         this.batchSince = Infinity;
-        for (const { id } of parts) {
-          this.forget(id);
-          this.finish(id, ({ settle }) => settle.reject(asError(message.error)));
+        for (const { id, from } of parts) {
+          if (parts.length > 1) this.update(id, (job) => Object.assign(job, { isSuspect: true, next: from }));
+          else {
+            this.forget(id);
+            this.finish(id, ({ settle }) => settle.reject(asError(message.error)));
+          }
         }
         break;
       }
@@ -254,7 +259,7 @@ export class ModelService {
     if (this.state !== "ready") return;
     const { retiringAfter = Infinity } = this;
     const open = [...this.jobs.values()].filter(({ id }) => id <= retiringAfter);
-    const suspect = open.find(({ crashes }) => crashes > 0);
+    const suspect = open.find(({ crashes, isSuspect }) => crashes > 0 || isSuspect);
     const isAlone = this.batch === undefined && [...this.tokenising.keys()].every((id) => id === suspect?.id);
     const chosen = suspect === undefined ? open : isAlone ? [suspect] : [];
     for (const job of chosen) {

@@ -138,6 +138,20 @@ describe("several models", () => {
     await expect(open({ models: { exported: models.exported }, onnxFile: "model_none" })).rejects.toMatchObject({ code: "ONNX_FILE_UNKNOWN" });
   });
 
+  test("whose ONNX file fails on a request answer that one with the file's name, and those beside it", async () => {
+    await exportReader(join(folder, "a"), join(folder, "promising"), { format: "onnx", types: ["fp32"], runtime: testRuntime() });
+    const config = join(folder, "promising/config.json");
+    await writeFile(config, (await readFile(config, "utf8")).replace(/("max_position_embeddings": *)128/, "$1512"));
+    const { url, processes } = await open({}, ["promising"]);
+    const pid = processes.promising;
+    const long = { ...one, context: longText(400) };
+    const short = Array.from({ length: 6 }, () => post(url, one));
+    const replies = await Promise.all([post(url, long), ...short, post(url, long), post(url, one)]);
+    expect(replies.map(({ status }) => status)).toEqual([422, ...short.map(() => 200), 422, 200]);
+    expect(replies[0].body).toMatchObject({ error: { code: "MODEL_FAILED", message: expect.stringMatching(/^model\.onnx fails when it is run/) as string } });
+    expect(processes.promising).toBe(pid);
+  });
+
   test("that are larger than the ceiling are refused at the start", async () => {
     await expect(open({ maxMemory: 100e6 })).rejects.toMatchObject({ code: "SERVE_MEMORY" });
   });

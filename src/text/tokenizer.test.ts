@@ -279,6 +279,14 @@ describe("windows", () => {
     expect(windows[0].ids.map((id) => bertWords[id]).join(" ")).toBe("[CLS] who wrote [SEP] a b [SEP]");
   });
 
+  test("of a text that is too long are not made", async () => {
+    const text = "12.5 million characters ".repeat(520_834);
+    await expect(bert.encodePairs([{ first: "a", second: text }], { maxLength: 50 })).rejects.toMatchObject({
+      code: "TEXT_TOO_LONG",
+      detail: { received: expect.stringMatching(/^12500016 characters, beginning with "12.5 million/) as string },
+    });
+  });
+
   test("empty texts have a window too", async () => {
     const [[empty], [noContext]] = await bert.encodePairs(
       [

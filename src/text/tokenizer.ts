@@ -8,7 +8,7 @@ import { LecternError } from "../errors.js";
 import { codeUnitPositions } from "./code-points.js";
 import { readTokenizerFiles, tokenizerCorrupt, type TokenizerFile, type TokenizerFiles } from "./tokenizer-files.js";
 import { tokenizerHazard } from "./tokenizer-hazards.js";
-import { checkWindow, cutIntoPieces, questionTooLong, tooManyTokens } from "./windows.js";
+import { checkTextLength, checkWindow, cutIntoPieces, questionTooLong, tooManyTokens } from "./windows.js";
 
 /** One window: the tokens that go through a model together. */
 export interface Encoding {
@@ -119,7 +119,7 @@ export class Tokenizer {
 
   /**
    * The windows of each pair, without padding. Question and special tokens stand in every window of a pair; the context is cut.
-   * @throws LecternError TOKENIZER_WINDOW when a window is too short, or a question leaves no room for its context; TOO_MANY_TOKENS
+   * @throws LecternError TOKENIZER_WINDOW when a window is too short, or a question leaves no room for its context; TEXT_TOO_LONG, TOO_MANY_TOKENS
    * @example
    * const [windows] = await tokenizer.encodePairs([{ first: question, second: context }], { maxLength: 384, stride: 128 });
    */
@@ -127,7 +127,9 @@ export class Tokenizer {
     const { maxLength, stride, maxFirstLength, maxTokens = Infinity, words = false } = options;
     const specialTokens = this.pairSpecialTokens;
     checkWindow(maxLength, stride, specialTokens);
-    const tokens = await this.#tokenise(new Set(pairs.flatMap(({ first, second }) => [first, second])), words);
+    const texts = new Set(pairs.flatMap(({ first, second }) => [first, second]));
+    for (const text of texts) checkTextLength(text);
+    const tokens = await this.#tokenise(texts, words);
     let total = 0;
     const cut = pairs.map((pair) => {
       const first = shortened(tokens.get(pair.first)!, { start: 0, end: maxFirstLength ?? Infinity });

@@ -75,6 +75,27 @@ export function questionTooLong(question: string, tokens: number, maxLength: num
   });
 }
 
+/**
+ * Characters (UTF-16 code units) of a text that is read in one piece. A text is tokenised whole, which takes up to 200 bytes a character of English,
+ * and 1,500 where each character is a token.
+ */
+export const longestText = 2_000_000;
+
+/** @throws LecternError TEXT_TOO_LONG */
+export function checkTextLength(text: string): void {
+  if (text.length > longestText) throw textTooLong(`${text.length} characters, beginning with ${JSON.stringify(text.slice(0, 40))}`);
+}
+
+/** The error for a text that is longer than can be read in one piece. */
+export function textTooLong(received: string): LecternError {
+  return new LecternError("TEXT_TOO_LONG", {
+    message: "A text is too long to be read in one piece.",
+    expected: `at most ${longestText} characters, about 700 pages`,
+    received,
+    next: "Cut it into parts, such as chapters, and ask about each.",
+  });
+}
+
 /** The error for texts whose windows are more than may be. */
 export function tooManyTokens(tokens: number, limit: number): LecternError {
   return new LecternError("TOO_MANY_TOKENS", {

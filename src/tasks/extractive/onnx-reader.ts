@@ -21,7 +21,7 @@ import {
   type Runtime,
   type Tensor,
 } from "../../engine/index.js";
-import { LecternError } from "../../errors.js";
+import { InternalError, LecternError } from "../../errors.js";
 import { containedFile, readContainedBytes } from "../../files/plain-file.js";
 import type { HeadOptions } from "./head.js";
 
@@ -89,7 +89,10 @@ export async function createOnnxInference(runtime: Runtime, { file, bytes }: Onn
   const runOn =
     (run: RunOnLane): InferenceExecutor["run"] =>
     (bindings, inputs, options) =>
-      run((lane) => compute(runtime, lane, bindings, inputs, loss, options));
+      run((lane) => compute(runtime, lane, bindings, inputs, loss, options)).catch((error: unknown) => {
+        if (options?.signal?.aborted === true || error instanceof InternalError) throw error;
+        throw failedToRun(file, bindings, error as Error);
+      });
   return {
     inputs: lanes.program.inputs,
     run: runOn(lanes.one),
@@ -175,6 +178,16 @@ function corrupt(file: string, received: string): LecternError {
     expected: "a whole ONNX file, and the files of its external data beside it",
     received,
     next: "Export the model again, or copy its files again.",
+  });
+}
+
+/** The graph is what the file says: where it fails on what every reader takes, the file is wrong. */
+function failedToRun(file: string, { batch, seq }: Bindings, error: Error): LecternError {
+  return new LecternError("ONNX_RUN", {
+    message: `${path.basename(file)} fails when it is run.`,
+    expected: `start and end logits for ${batch} windows of ${seq} tokens`,
+    received: error.message,
+    next: "Export the model again; where only long windows fail, lower max_seq_len to what the file takes.",
   });
 }
 

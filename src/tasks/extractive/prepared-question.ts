@@ -31,7 +31,7 @@ export function longestWindow({ tokenizer, encoder }: Pick<Reader, "tokenizer" |
 /**
  * Checks questions and options and cuts the questions into windows.
  * @param limits maxTokens: of all windows together
- * @throws LecternError QUESTION_EMPTY, ANSWER_OPTION, TOKENIZER_WINDOW, TOO_MANY_TOKENS
+ * @throws LecternError QUESTION_EMPTY, ANSWER_OPTION, TOKENIZER_WINDOW, TEXT_TOO_LONG, TOO_MANY_TOKENS
  */
 export async function prepareQuestions(
   reader: Pick<Reader, "tokenizer" | "encoder">,

@@ -90,7 +90,7 @@ export class QuestionAnswerer {
   /**
    * The best answer to a question, or the `top_k` best; of a list of questions a list of these. Contexts of any length are read in windows.
    * Can be called again before the answer is there.
-   * @throws LecternError QUESTION_EMPTY, ANSWER_OPTION, TOKENIZER_WINDOW
+   * @throws LecternError QUESTION_EMPTY, ANSWER_OPTION, TOKENIZER_WINDOW, TEXT_TOO_LONG, ONNX_RUN
    * @example
    * const best = await reader.answer([{ question: "Who?", context }, { question: "When?", context }]);
    * const three = await reader.answer({ question: "Who?", context }, { top_k: 3, handle_impossible_answer: true });
@@ -119,7 +119,7 @@ export class QuestionAnswerer {
   /**
    * The first half of `answer`: checks questions and options and cuts the questions into windows. With what each costs known, a server can
    * put questions of several callers together, each with options of its own, and have them answered at once.
-   * @throws LecternError QUESTION_EMPTY, ANSWER_OPTION, TOKENIZER_WINDOW
+   * @throws LecternError QUESTION_EMPTY, ANSWER_OPTION, TOKENIZER_WINDOW, TEXT_TOO_LONG, ONNX_RUN
    */
   async prepare(questions: readonly Question[], options: AnswerOptions = {}): Promise<PreparedQuestion[]> {
     return this.whileOpen(() => prepareQuestions(this.reader, questions, options));
