@@ -1,5 +1,8 @@
 /** What package.json and the lock file promise: Node 20.19, no registry, and entry points that exist. */
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 interface Locked {
@@ -87,6 +90,19 @@ describe("package.json", () => {
     ];
     const sources = built.map((path) => path.replace(/^(\.\/)?dist\/(.*)\.js$/, "src/$2.ts"));
     expect(sources.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  test("the program says what to do in a clone that is not built yet, which npx may link before npm ci", () => {
+    const clone = mkdtempSync(join(tmpdir(), "lectern-clone-"));
+    try {
+      cpSync("bin", join(clone, "bin"), { recursive: true });
+      writeFileSync(join(clone, "package.json"), '{ "type": "module" }');
+      const { status, stdout, stderr } = spawnSync(process.execPath, [join(clone, manifest.bin.lectern), "--version"], { encoding: "utf8" });
+      expect([status, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("npm ci installs what it needs");
+    } finally {
+      rmSync(clone, { recursive: true });
+    }
   });
 
   test("what it would publish exists", () => {
