@@ -181,6 +181,21 @@ describe("connections", () => {
     connection.socket.destroy();
   });
 
+  test("with more requests at once than may be are answered 429, and all is given up when they end", async () => {
+    const url = await open();
+    const depth = () => metric(url, 'lectern_queue_depth{model="tiny"}');
+    const few = await openRaw(url, `${head("/healthz")}\r\n`.repeat(30));
+    await until(() => few.received.split("HTTP/1.1 ").length === 31);
+    expect(few.received).toContain("HTTP/1.1 429");
+    few.socket.destroy();
+    const slowly = JSON.stringify({ question: "Who?", context: longText(20_000), max_seq_len: 128, doc_stride: 80 });
+    const many = await openRaw(url, questionRequest(slowly).repeat(6));
+    await until(async () => (await depth()) === 6);
+    many.socket.resetAndDestroy();
+    await until(async () => (await depth()) === 0);
+    expect(await metric(url, 'lectern_requests_total{model="tiny",status="499"}')).toBeGreaterThan(3);
+  });
+
   test("that are asked nothing more end", async () => {
     const connection = await openRaw(await open({ keepAliveTimeout: 200 }), `${head("/healthz")}\r\n`);
     await connection.receives(/\}$/);

@@ -43,10 +43,10 @@ export function createApp(options: ResolvedOptions, keys: ApiKeys | undefined, c
   const app = fastify({
     serverFactory: (handler) => {
       const times = { headersTimeout: clientTimeout, requestTimeout: clientTimeout, connectionsCheckingInterval: checkingInterval(clientTimeout) };
-      const server = createServer({ ...times, keepAliveTimeout, noDelay: true }, handler);
+      const server = createServer({ ...times, keepAliveTimeout, noDelay: true });
       // a client that closes its side is not gone: Node knows this setting but does not document it
       Object.assign(server, { httpAllowHalfOpen: true });
-      connections.adopt(server);
+      connections.adopt(server, handler);
       return server;
     },
     clientErrorHandler: () => {}, // of the first server alone; `connections` looks after both

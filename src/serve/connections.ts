@@ -11,11 +11,11 @@
  * A client that closes its side after a whole request gets its reply. Whether it has only closed its side, or has gone, a server finds out by
  * sending: so it is sent `102 Processing` while it waits, which HTTP/1.1 clients pass over, and one that has gone answers with a reset.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { refusal } from "./error-replies.js";
-import type { HttpErrorCode } from "./http-error.js";
+import { type HttpErrorCode, httpErrors } from "./http-error.js";
 import { waitsToSend } from "./json-body.js";
 
 export interface ConnectionLimits {
@@ -38,6 +38,8 @@ interface Connection {
   hasEnded: boolean;
 }
 
+/** Requests that a connection may send before it has taken the replies to those before. */
+const mostAtOnce = 8;
 /** Milliseconds that a refused client is given to read why. */
 const timeToRead = 1000;
 
@@ -51,10 +53,13 @@ export class Connections {
     this.sweeper = setInterval(() => this.sweep(), checkingInterval(limits.clientTimeout)).unref();
   }
 
-  /** Looks after the connections of a server. */
-  adopt(server: Server): void {
+  /** Looks after the connections of a server, whose requests the handler is given. */
+  adopt(server: Server, handler: RequestListener): void {
     server.on("connection", (socket) => this.add(socket));
-    server.prependListener("request", (_request, response) => this.owe(response));
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      if (this.owe(response)) handler(request, response);
+      else response.writeHead(httpErrors.QUEUE_FULL.status, { "retry-after": "1" }).end();
+    });
     server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
       response.shouldKeepAlive = false; // a client that is answered without having been told to send may send the body or not
       waitsToSend(request, () => {
@@ -95,13 +100,16 @@ export class Connections {
     socket.on("end", () => (connection.hasEnded = true));
     socket.on("close", () => {
       this.all.delete(socket);
+      for (const reply of connection.replies) closeQueued(reply);
       if (this.all.size === 0) this.onEnded?.();
     });
   }
 
-  private owe(response: ServerResponse): void {
+  /** Notes that a reply is owed; false where that would be more than one connection may ask for at the same time. */
+  private owe(response: ServerResponse): boolean {
     const connection = this.all.get(response.req.socket);
-    if (connection === undefined) return;
+    if (connection === undefined) return true; // ended already: nobody will read it
+    if (connection.replies.size >= mostAtOnce) return false;
     connection.replies.add(response);
     response.on("close", () => {
       connection.replies.delete(response);
@@ -111,6 +119,7 @@ export class Connections {
       this.all.delete(connection.socket);
       this.all.set(connection.socket, connection);
     });
+    return true;
   }
 
   /** Answers what is not HTTP, or did not arrive in time, where no reply stands in the way, and ends the connection. */
@@ -143,6 +152,16 @@ export class Connections {
 /** Milliseconds from one look at all connections to the next, so that a time is kept to a quarter of it, or a second. */
 export function checkingInterval(clientTimeout: number): number {
   return Math.min(1000, Math.ceil(clientTimeout / 4));
+}
+
+/**
+ * Replies that wait for their turn on a connection with several requests are not told by Node that it has ended, and what they would send (an open
+ * file, a place in a queue) would be kept for ever.
+ */
+function closeQueued(reply: ServerResponse): void {
+  if (reply.socket !== null || reply.writableFinished) return;
+  reply.destroy();
+  reply.emit("close");
 }
 
 /** A request has arrived whole and its reply is not sent, or a reply is being sent. */
