@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from transformers import (
-    AutoModelForQuestionAnswering, BertConfig, CamembertConfig, DebertaV2Config, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig,
+    AlbertConfig, AutoModelForQuestionAnswering, BertConfig, CamembertConfig, DebertaV2Config, DistilBertConfig, ElectraConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig,
 )  # fmt: skip
 
 from reader_case import forward_and_backward, load_inputs, load_model, no_decay_names, train, trainable
@@ -105,6 +105,17 @@ CASES = [
     ),
     Case("xlm-roberta", XLMRobertaConfig(**ROBERTA), 11, 25, ROWS),
     Case("camembert", CamembertConfig(**dict(ROBERTA, vocab_size=70)), 12, 24, [Row(4, 13, 8, 10), Row(3, 6, 9, 11), Row(2, 9, 0, 0)], left_padding=[1]),
+    # three layers of two groups, the first group twice; two layers of one group of two layers
+    Case("albert", AlbertConfig(**dict(BERT, num_hidden_layers=3), embedding_size=24, num_hidden_groups=2), 14, 24, ROWS, token_types=2),
+    Case(
+        "albert-inner-layers", AlbertConfig(**dict(BERT, vocab_size=60), embedding_size=32, inner_group_num=2, hidden_act="gelu"), 16, 22,
+        [Row(4, 13, 8, 10), Row(3, 6, 9, 11), Row(2, 9, 0, 0)], token_types=2,
+    ),
+    # distances beyond the exact buckets, up to 43
+    Case(
+        "mpnet", MPNetConfig(**BERT_SIZES, max_position_embeddings=50), 17, 44, [Row(6, 35, 20, 23), Row(5, 9, 0, 0), Row(4, 21, 8, IGNORED)],
+        left_padding=[1], pad_inside=[(2, 9)],
+    ),
     Case("electra", ElectraConfig(**BERT, embedding_size=24), 13, 24, ROWS, token_types=2),
 ]  # fmt: skip
 
@@ -144,6 +155,8 @@ def randomise(model, random):
                 continue  # the table that transformers computes
             if "embeddings" in name and parameter.dim() == 2:
                 parameter.copy_(0.6 * noise)  # the padding rows too, which are not zero in published checkpoints either
+            elif "relative_attention_bias" in name:
+                parameter.copy_(noise)
             elif "layernorm" in name.lower() or "layer_norm" in name.lower():
                 parameter.copy_(0.2 * noise + (1 if name.endswith("weight") else 0))
             elif parameter.dim() == 2:

@@ -20,6 +20,8 @@ const sizes: Record<string, Record<string, unknown>> = {
   roberta: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
   "xlm-roberta": { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
   camembert: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
+  albert: { embedding_size: 12, hidden_size: 16, num_hidden_layers: 3, num_attention_heads: 2, intermediate_size: 32 },
+  mpnet: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
   electra: { embedding_size: 12, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 },
   "deberta-v2": {
     ...{ hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, position_buckets: 8, share_att_key: true },

@@ -19,7 +19,7 @@ export interface CalibrationOptions {
 
 const bins = 4096;
 
-/** The range of what each linear layer reads, by the name of its weight. */
+/** The range of what the linear layers read, by the name of their weight. */
 export async function calibrate(
   runtime: Runtime,
   graph: Graph,
@@ -27,12 +27,12 @@ export async function calibrate(
   features: readonly Feature[],
   { cutOff }: CalibrationOptions,
 ): Promise<Map<string, ActivationRange>> {
-  const layers = new Map<string, Value>();
+  const layers = new Map<string, Value[]>();
   for (const node of graph.nodes) {
     const label = node.op === (Linear as unknown) ? constantOf(node.inputs[1])?.label : undefined;
-    if (label !== undefined) layers.set(label, node.inputs[0]);
+    if (label !== undefined) layers.set(label, [...(layers.get(label) ?? []), node.inputs[0]]);
   }
-  const read = [...new Set(layers.values())];
+  const read = [...new Set([...layers.values()].flat())];
   const extremes = read.flatMap((value, index) => [
     { name: `high ${index}`, value: max(value) },
     { name: `low ${index}`, value: neg(max(neg(value))) },
@@ -59,7 +59,12 @@ export async function calibrate(
     );
     ranges.forEach((range, index) => Object.assign(range, quantiles(histograms[index], range, cutOff)));
   }
-  return new Map([...layers].map(([label, value]) => [label, ranges[read.indexOf(value)]]));
+  return new Map([...layers].map(([label, values]) => [label, covering(values.map((value) => ranges[read.indexOf(value)]))]));
+}
+
+/** The range that covers all of them: what layers that share a weight read. */
+function covering(ranges: readonly ActivationRange[]): ActivationRange {
+  return { low: Math.min(...ranges.map(({ low }) => low)), high: Math.max(...ranges.map(({ high }) => high)) };
 }
 
 /** The edges between which all but `cutOff` of the values lie at either end. */

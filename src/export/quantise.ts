@@ -39,28 +39,24 @@ const largeTable = 1000;
 
 /** The graph with its linear layers, and its large tables of embeddings, in 8 bits. */
 export function quantiseGraph(graph: Graph, options: QuantiseOptions): Graph {
+  const columns = once(quantisedColumns);
+  const rows = once(quantisedRows);
   return rewriteGraph(graph, (node) => {
     if (node.op === (Linear as unknown)) {
       const [x, weight, bias] = node.inputs;
       const constant = constantOf(weight);
       if (constant === undefined || options.keep?.(constant.label ?? "")) return undefined;
-      const [outputs, inputs] = constant.shape;
-      const { integers, scales } = quantiseColumns(constant.data as Float32Array, outputs, inputs);
-      const label = constant.label ?? "";
-      const range = options.ranges?.get(label);
+      const range = options.ranges?.get(constant.label ?? "");
       const activations = range === undefined ? dynamicallyQuantised(x) : fixed(x, range);
-      const w = constantView("int8", [inputs, outputs], integers, `${label}_quantized`);
-      return [quantisedLinear(activations, w, constantView("float32", [outputs], scales, `${label}_scale`), bias)];
+      const { integers, scales } = columns(weight);
+      return [quantisedLinear(activations, integers, scales, bias)];
     }
     if (node.op === (Embedding as unknown)) {
       const [table, ids] = node.inputs;
       const constant = constantOf(table);
       if (constant === undefined || constant.shape[0] < largeTable) return undefined;
-      const [rows, width] = constant.shape;
-      const { integers, scales } = quantiseRows(constant.data as Float32Array, rows, width);
-      const t = constantView("int8", [rows, width], integers, `${constant.label}_quantized`);
-      const s = constantView("float32", [rows, 1], scales, `${constant.label}_scale`);
-      return [mul(cast(embedding(t, ids), "float32"), embedding(s, ids))];
+      const { integers, scales } = rows(table);
+      return [mul(cast(embedding(integers, ids), "float32"), embedding(scales, ids))];
     }
     return undefined;
   });
@@ -72,25 +68,52 @@ function fixed(x: Value, { low, high }: ActivationRange): Quantised {
   return quantised(x, scalar(scale), scalar(Math.round(-from / scale), "uint8"));
 }
 
+interface QuantisedConstant {
+  readonly integers: Value;
+  readonly scales: Value;
+}
+
+/** A weight that several layers share is quantised once, and is one constant in the file. */
+function once(quantise: (constant: Value) => QuantisedConstant): (constant: Value) => QuantisedConstant {
+  const made = new Map<Value, QuantisedConstant>();
+  return (constant) => {
+    if (!made.has(constant)) made.set(constant, quantise(constant));
+    return made.get(constant)!;
+  };
+}
+
 /** [outputs, inputs] → int8 [inputs, outputs], the layout of MatMul, with a scale for each output. */
-function quantiseColumns(weights: Float32Array, outputs: number, inputs: number): { integers: Int8Array; scales: Float32Array } {
+function quantisedColumns(weight: Value): QuantisedConstant {
+  const { data, shape, label = "" } = constantOf(weight)!;
+  const [outputs, inputs] = shape;
+  const weights = data as Float32Array;
   const integers = new Int8Array(weights.length);
   const scales = new Float32Array(outputs);
   for (let row = 0; row < outputs; row++) {
     const scale = (scales[row] = scaleOf(weights.subarray(row * inputs, (row + 1) * inputs)));
     for (let column = 0; column < inputs; column++) integers[column * outputs + row] = Math.round(weights[row * inputs + column] / scale);
   }
-  return { integers, scales };
+  return {
+    integers: constantView("int8", [inputs, outputs], integers, `${label}_quantized`),
+    scales: constantView("float32", [outputs], scales, `${label}_scale`),
+  };
 }
 
-function quantiseRows(table: Float32Array, rows: number, width: number): { integers: Int8Array; scales: Float32Array } {
+/** The same for rows: [rows, width] → int8 [rows, width], with a scale for each row. */
+function quantisedRows(weight: Value): QuantisedConstant {
+  const { data, shape, label = "" } = constantOf(weight)!;
+  const [rows, width] = shape;
+  const table = data as Float32Array;
   const integers = new Int8Array(table.length);
   const scales = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
     const scale = (scales[row] = scaleOf(table.subarray(row * width, (row + 1) * width)));
     for (let at = row * width; at < (row + 1) * width; at++) integers[at] = Math.round(table[at] / scale);
   }
-  return { integers, scales };
+  return {
+    integers: constantView("int8", [rows, width], integers, `${label}_quantized`),
+    scales: constantView("float32", [rows, 1], scales, `${label}_scale`),
+  };
 }
 
 function scaleOf(values: Float32Array): number {

@@ -53,7 +53,7 @@ export const bertLayerNames = {
 };
 
 export type BertVariant = Pick<PostNormEncoderOptions, "prefix"> &
-  Partial<Pick<PostNormEncoderOptions, "layerPaths" | "embeddingNames" | "layerNames">> & {
+  Partial<Pick<PostNormEncoderOptions, "distances" | "layerPaths" | "embeddingNames" | "layerNames">> & {
     /** What of the embeddings does not follow from the config as in BERT. */
     readonly embeddings?: Partial<TokenEmbeddingsOptions>;
     /** What of the layers does not. */

@@ -1,16 +1,18 @@
 /** The architectures there are, by config.json's model_type. A new model is one file and one line here. */
 import { LecternError } from "../errors.js";
 import { describeValue } from "../text/describe-value.js";
+import { albert } from "./albert.js";
 import { bert } from "./bert.js";
 import { camembert } from "./camembert.js";
 import { debertaV2 } from "./deberta-v2.js";
 import type { DropoutOverrides, Encoder, ModelDefinition } from "./define-model.js";
 import { distilbert } from "./distilbert.js";
 import { electra } from "./electra.js";
+import { mpnet } from "./mpnet.js";
 import { roberta } from "./roberta.js";
 import { xlmRoberta } from "./xlm-roberta.js";
 
-export const models: readonly ModelDefinition[] = [bert, distilbert, roberta, xlmRoberta, camembert, electra, debertaV2];
+export const models: readonly ModelDefinition[] = [bert, distilbert, roberta, xlmRoberta, camembert, electra, albert, mpnet, debertaV2];
 
 /** The definition for a config.json. Throws UNKNOWN_MODEL_TYPE with what is supported. */
 export function modelDefinition(config: Readonly<Record<string, unknown>>): ModelDefinition {

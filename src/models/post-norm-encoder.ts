@@ -2,6 +2,7 @@
 import type { Call } from "../engine/block/block.js";
 import { type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-layer.js";
 import { checkpointNames } from "../nn/parameters.js";
+import { relativeBias, type RelativeBiasOptions } from "../nn/relative-bias.js";
 import { longestInput, tokenEmbeddings, type TokenEmbeddingsOptions } from "../nn/token-embeddings.js";
 import type { Encoder } from "./define-model.js";
 
@@ -16,6 +17,8 @@ export interface PostNormEncoderOptions {
   readonly layerPaths: readonly string[];
   /** Part of a layer's block → its path in the layer. */
   readonly layerNames: Readonly<Record<string, string>>;
+  /** The bias of distances that the layers read, where they are relative, and the table's path in the checkpoint. */
+  readonly distances?: { readonly bias: RelativeBiasOptions; readonly path: string };
   /** Dropout before a question-answering head. */
   readonly headDropout: number;
   /** The id that batches are padded with. */
@@ -30,11 +33,11 @@ export function numbered(path: string, count: number): string[] {
 export function postNormEncoder(options: PostNormEncoderOptions): Encoder {
   const { prefix, embeddings, layer, layerPaths } = options;
   const embed = tokenEmbeddings(embeddings);
-  const block = postNormEncoderLayer(layer);
+  const block = postNormEncoderLayer({ ...layer, ...(options.distances && { relative: true }) });
   const calls = layerPaths.map((path, index): Call => ({
     block,
     name: layerPaths.indexOf(path) === index ? path : `${path}, layer ${index}`,
-    inputs: { x: `x ${index}`, bias: "bias" },
+    inputs: { x: `x ${index}`, bias: "bias", ...(options.distances && { distances: "distances" }) },
     outputs: { x: `x ${index + 1}` },
     parameters: checkpointNames(block.parameters, `${prefix}${path}.`, options.layerNames),
   }));
@@ -50,6 +53,7 @@ export function postNormEncoder(options: PostNormEncoderOptions): Encoder {
           outputs: { x: "x 0", bias: "bias" },
           parameters: checkpointNames(embed.parameters, prefix, options.embeddingNames),
         },
+        ...(options.distances === undefined ? [] : [distanceCall(options.distances, prefix)]),
         ...calls,
       ],
     },
@@ -62,5 +66,16 @@ export function postNormEncoder(options: PostNormEncoderOptions): Encoder {
     padTokenId: options.padTokenId,
     tokenTypes: embeddings.types > 0 ? embeddings.types : undefined,
     prefix,
+  };
+}
+
+function distanceCall({ bias, path }: NonNullable<PostNormEncoderOptions["distances"]>, prefix: string): Call {
+  const block = relativeBias(bias);
+  return {
+    block,
+    name: path,
+    inputs: { attention_mask: "attention_mask" },
+    outputs: { distances: "distances" },
+    parameters: checkpointNames(block.parameters, prefix, { table: path }),
   };
 }

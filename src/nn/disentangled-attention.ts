@@ -28,6 +28,7 @@ import { headWidth, paddingBias } from "./attention.js";
 import { type DistanceTable, distanceRow } from "./distance-buckets.js";
 import { dense, norm } from "./layers.js";
 import { type Declarations, denseParameters, embeddingParameters, normParameters } from "./parameters.js";
+import { skewed } from "./skew.js";
 
 export interface RelativePositions extends DistanceTable {
   /** The longest sequence. */
@@ -138,15 +139,4 @@ function distanceScores(scope: BlockScope, name: string, query: Value, key: Valu
     scores.push(transposed(skewed(matmul(key, queries, { transposeB: true, scale }))));
   }
   return scores.reduce(add);
-}
-
-/** y[…, i, j] = x[…, i, j − i + seq − 1]: [batch, heads, seq, 2·seq] → [batch, heads, seq, seq]. */
-function skewed(x: Value): Value {
-  const [batch, heads, seq, columns] = x.shape;
-  // The element of row i, column j − i + seq − 1 is element i·(2·seq − 1) + j + seq − 1 of the matrix: in rows shorter by one it stands in
-  // column j + seq − 1 whatever its row.
-  const shorter = subtractDimensions(columns, 1);
-  const flat = reshape(x, [batch, heads, multiplyDimensions(seq, columns)]);
-  const rows = reshape(slice(flat, 2, 0, multiplyDimensions(seq, shorter)), [batch, heads, seq, shorter]);
-  return slice(rows, 3, subtractDimensions(seq, 1), seq);
 }

@@ -81,7 +81,7 @@ export function differentiate(block: Block, options: DifferentiateOptions): Diff
   const outputValues = new Set([...outputs.values()].filter((value) => value.node !== undefined));
   const residuals = chooseResiduals(options.policy, [...read], outputValues);
 
-  const forwardInputs = leavesUsed(expanded, slotOf);
+  const forwardInputs = withSizes(expanded, leavesUsed(expanded, slotOf), leaves);
   const forward = {
     graph: new Graph(
       forwardInputs.map(([value]) => value),

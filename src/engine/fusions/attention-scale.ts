@@ -14,6 +14,7 @@ import { countUses } from "./uses.js";
 /** Attention(split(x·Wᵀ + b), …; scale) → Attention(split(x·(scale·W)ᵀ + scale·b), …; 1) */
 export function foldAttentionScale(graph: Graph): Graph {
   const uses = countUses(graph);
+  const scaled = scaler();
   return rewriteGraph(graph, (node, original) => {
     const scale = node.attributes.scale as number;
     if (node.op !== (Attention as unknown) || scale === 1) return undefined;
@@ -22,9 +23,9 @@ export function foldAttentionScale(graph: Graph): Graph {
     const [heads] = transposed.node.inputs;
     const layer = behindReshapes(heads).node;
     const [x, ...parameters] = layer!.inputs;
-    const scaled = parameters.map((value) => scaledConstant(value, scale));
-    if (scaled.some((value) => value === undefined)) return undefined;
-    const query = reshape(Linear.apply([x, ...(scaled as Value[])])[0], heads.shape);
+    const folded = parameters.map((value) => scaled(value, scale));
+    if (folded.some((value) => value === undefined)) return undefined;
+    const query = reshape(Linear.apply([x, ...(folded as Value[])])[0], heads.shape);
     return Attention.apply([transpose(query, transposed.node.attributes.permutation as number[]), ...rest], {
       ...node.attributes,
       scale: 1,
@@ -43,13 +44,19 @@ function readOnceUpToLayer(value: Value, uses: ReadonlyMap<Value, number>): bool
   return ["Transpose", "Reshape"].includes(value.node?.op.name ?? "") && readOnceUpToLayer(value.node!.inputs[0], uses);
 }
 
-function scaledConstant(value: Value, scale: number): Value | undefined {
-  const constant = constantOf(value);
-  if (!(constant?.data instanceof Float32Array)) return undefined;
-  return constantView(
-    "float32",
-    constant.shape,
-    constant.data.map((element) => element * scale),
-    constant.label,
-  );
+/** Makes scaled constants, each once: layers that share a weight share the scaled one. */
+function scaler(): (value: Value, scale: number) => Value | undefined {
+  const made = new Map<string, Value>();
+  const numbers = new Map<Value, number>();
+  return (value, scale) => {
+    const constant = constantOf(value);
+    if (!(constant?.data instanceof Float32Array)) return undefined;
+    if (!numbers.has(value)) numbers.set(value, numbers.size);
+    const key = `${numbers.get(value)} ${scale}`;
+    if (!made.has(key)) {
+      const elements = constant.data.map((element) => element * scale);
+      made.set(key, constantView("float32", constant.shape, elements, constant.label));
+    }
+    return made.get(key);
+  };
 }
