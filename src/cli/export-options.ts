@@ -22,7 +22,7 @@ export interface ProofOptions {
 export function withProofOptions(command: Command): Command {
   return command
     .requiredOption("--model <model>", "folder of a trained reader, or its name on the Hugging Face Hub")
-    .requiredOption("--to <folder>", "the folder to write; it must not exist yet")
+    .requiredOption("--to <folder>", "the folder to write: a new one, or one with exports of the same model, which stay beside it")
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
     .option("--optimized", "write each file a second time in ONNX Runtime's own operators (model_optimized.onnx)")
     .option("--data <files...>", "prove it on these questions, and say what EM and F1 become; without, on a bundled sample")
@@ -66,15 +66,17 @@ function summary({ files }: ExportReport): string {
     (bytes / 1e6).toFixed(1),
     proof.largest_logit_difference.toExponential(1),
     `${(100 * proof.same_answers).toFixed(1)} %`,
-    ...(scored
-      ? [`${proof.exact?.toFixed(2)} (${proof.original_exact?.toFixed(2)})`, `${proof.f1?.toFixed(2)} (${proof.original_f1?.toFixed(2)})`]
-      : []),
+    ...(scored ? [points(proof.exact, proof.original_exact), points(proof.f1, proof.original_f1)] : []),
     `${proof.windows_per_second.toFixed(1)} (${proof.original_windows_per_second.toFixed(1)})`,
   ]);
   return columns(
     ["file", "MB", "logits differ by", "same answers", ...(scored ? ["EM (original)", "F1 (original)"] : []), "windows/s (original)"],
     rows,
   );
+}
+
+function points(value: number | undefined, original: number | undefined): string {
+  return value === undefined || original === undefined ? "" : `${value.toFixed(2)} (${original.toFixed(2)})`;
 }
 
 /** Columns as wide as their widest cell. */

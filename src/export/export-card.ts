@@ -38,7 +38,13 @@ function frontMatter(text: string | undefined): Record<string, unknown> {
 }
 
 function section(report: ExportReport): string {
-  const { files, data } = report;
+  const { files } = report;
+  const proofs = new Set(
+    files.map(
+      ({ data, proof }) =>
+        `${proof.questions} questions, ${proof.windows} windows, of ${data.map((one) => `\`${path.basename(one)}\``).join(", ")}`,
+    ),
+  );
   const scored = files.some(({ proof }) => proof.f1 !== undefined);
   const head = [
     "file",
@@ -56,14 +62,15 @@ function section(report: ExportReport): string {
 
 ${table}
 
-Each file was run against the original (${(report.original_bytes / 1e6).toFixed(1)} MB of weights) on ${proof.questions} questions, ${proof.windows} windows, of ${data.map((one) => `\`${path.basename(one)}\``).join(", ")}
+Each file was run against the original (${(report.original_bytes / 1e6).toFixed(1)} MB of weights) on ${[...proofs].join(", or ")}
 before it was declared done; logits span ${proof.logit_range.toPrecision(3)}. Speed is that of the file as a multiple of the original's on the machine that exported
 it, measured once. export_report.json has the figures.
 ${report.format === "onnx" ? usage : ""}`;
 }
 
 function row({ file, label, bytes, proof }: ExportedFile, scored: boolean): string[] {
-  const points = (value: number | undefined, before: number | undefined): string => `${value?.toFixed(2)} (${before?.toFixed(2)})`;
+  const points = (value: number | undefined, before: number | undefined): string =>
+    value === undefined || before === undefined ? "" : `${value.toFixed(2)} (${before.toFixed(2)})`;
   return [
     `\`${file}\``,
     label.split(", ").slice(1).join(", "),

@@ -140,12 +140,61 @@ describe("a folder of ONNX files", () => {
   });
 });
 
+describe("a folder that holds an export of the same model", () => {
+  const report = async (name: string) => (await json(name, "export_report.json")) as unknown as Awaited<ReturnType<typeof exportReader>>;
+
+  test("is added to: each file is proved, the others stay, and the report tells of all", async () => {
+    const first = await run("side by side", { externalDataFrom: 1_500_000 });
+    const { ino } = await stat(join(folder, "side by side/onnx/model.onnx"));
+    const dev = [join(starter, "squad/dev.json")];
+    const second = await run("side by side", { types: ["int8"], data: dev, maxSamples: 10, maxF1Loss: 100 });
+    expect(second.files.map(({ file, data }) => [file, data])).toEqual([
+      ["onnx/model.onnx", ["bundled sample"]],
+      ["onnx/model_quantized.onnx", dev],
+    ]);
+    expect(second.files[0]).toEqual(first.files[0]);
+    expect(await report("side by side")).toEqual(JSON.parse(JSON.stringify(second)));
+    expect(await readdir(join(folder, "side by side/onnx"))).toEqual(["model.onnx", "model.onnx_data", "model_quantized.onnx"]);
+    expect((await stat(join(folder, "side by side/onnx/model.onnx"))).ino).toBe(ino);
+    expect(await json("side by side", "config.json")).toMatchObject({
+      "transformers.js_config": { use_external_data_format: { "model.onnx": true } },
+    });
+    const card = await readFile(join(folder, "side by side/README.md"), "utf8");
+    for (const text of ["`onnx/model.onnx`", "`onnx/model_quantized.onnx`", "`bundled sample`, or 10 questions"])
+      expect(card).toContain(text);
+    expect(card).not.toContain("undefined");
+    for (const file of ["model", "model_quantized"]) expect((await open("side by side", `${file}.onnx`)).onnx).toBeDefined();
+
+    await run("side by side"); // once more, with the weights inside
+    expect(await readdir(join(folder, "side by side/onnx"))).toEqual(["model.onnx", "model_quantized.onnx"]);
+    expect((await report("side by side")).files.map(({ file }) => file)).toEqual(["onnx/model_quantized.onnx", "onnx/model.onnx"]);
+    expect(await json("side by side", "config.json")).not.toHaveProperty(["transformers.js_config"]);
+  });
+
+  test("is left as it was where a proof fails", async () => {
+    await run("whole");
+    const before = await report("whole");
+    const names = await listed("whole");
+    await expect(run("whole", { types: ["int8"], tolerance: 1e-7 })).rejects.toMatchObject({ code: "EXPORT_TOLERANCE" });
+    expect([await report("whole"), await listed("whole")]).toEqual([before, names]);
+  });
+
+  test("of another model, of another form, or changed since, is refused", async () => {
+    await run("mine");
+    await writeTinyReader(join(folder, "another"), { seed: 9 });
+    await expect(run("mine", { types: ["int8"] }, "another")).rejects.toThrow(/an export of another model/);
+    await expect(run("mine", { format: "safetensors" })).rejects.toThrow(/an export as onnx, and this one is safetensors/);
+    await truncate(join(folder, "mine/onnx/model.onnx"), 1000);
+    await expect(run("mine", { types: ["int8"] })).rejects.toThrow(/no longer the file that was proved/);
+  });
+});
+
 describe("a folder in safetensors form", () => {
   test.each(["fp32", "fp16"] as const)("%s: opens as the same reader", async (type) => {
     const { files } = await run(`safe ${type}`, { format: "safetensors", types: [type] });
     expect(files[0]).toMatchObject({ file: "model.safetensors", type });
     const reader = await open(`safe ${type}`);
-    expect(reader.loaded).toEqual({ missing: [], unused: [] });
+    expect(reader.loaded).toMatchObject({ missing: [], unused: [] });
     expect(await json(`safe ${type}`, "config.json")).toMatchObject({
       architectures: ["BertForQuestionAnswering"],
       torch_dtype: type === "fp16" ? "float16" : "float32",
@@ -210,7 +259,10 @@ describe("an exported folder that is damaged", () => {
     await writeFile(config, JSON.stringify({ ...promised, max_position_embeddings: 512 })); // the file has 128
     const reader = await QuestionAnswerer.from(join(folder, "promising"), { runtime });
     const question = { question: "Who?", context: "Ada wrote it. ".repeat(100) };
-    await expect(reader.answer(question)).rejects.toMatchObject({ code: "ONNX_RUN", detail: { message: "model.onnx fails when it is run." } });
+    await expect(reader.answer(question)).rejects.toMatchObject({
+      code: "ONNX_RUN",
+      detail: { message: "model.onnx fails when it is run." },
+    });
     expect(await reader.answer(question, { max_seq_len: 128 })).toMatchObject({ answer: expect.any(String) as string });
     reader.release();
   });

@@ -2,7 +2,6 @@
  * A reader written for others: as ONNX files laid out as transformers.js and Optimum expect, or as a model folder of one float type. Everything
  * is written into a folder beside the target, read back from there and compared with the original; the folder takes its place only then.
  */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -18,6 +17,16 @@ import { LecternError } from "../errors.js";
 import { modelDefinition } from "../models/index.js";
 import { describeWrappers, openReader, type Reader } from "../tasks/extractive/reader.js";
 import { calibrate } from "./calibrate.js";
+import { checksum } from "./checksum.js";
+import {
+  bringEarlierFiles,
+  keptExternalData,
+  keptFiles,
+  readEarlierExport,
+  readerChecksum,
+  reportFile,
+  requireSameExport,
+} from "./earlier-export.js";
 import { exportCard } from "./export-card.js";
 import { inFloat16 } from "./float16.js";
 import { writeOnnxFile } from "./onnx-write.js";
@@ -67,17 +76,19 @@ export interface ExportedFile {
   /** With its external data. */
   readonly bytes: number;
   readonly sha256: string;
+  /** What the proof ran on. */
+  readonly data: readonly string[];
   readonly proof: Proof;
 }
 
 /** export_report.json */
 export interface ExportReport {
   readonly model: string;
+  /** Of its parameters, config and tokenizer: files of the same model can be added to the folder. */
+  readonly model_sha256: string;
   readonly format: "onnx" | "safetensors";
   readonly created: string;
   readonly original_bytes: number;
-  /** What the proofs ran on. */
-  readonly data: readonly string[];
   readonly runtime: string;
   readonly calibration?: { readonly data: readonly string[]; readonly questions: number; readonly cut_off: number };
   readonly files: readonly ExportedFile[];
@@ -91,21 +102,23 @@ const defaultCalibrationSamples = 100;
 const suffixes: Readonly<Record<ExportedType, string>> = { fp32: "", fp16: "_fp16", int8: "_quantized" };
 
 /**
- * Exports a reader.
+ * Exports a reader. In a folder that holds an export of the same model already the new files stand beside the others, or take their place.
  * @param model folder of a model, or its name on the Hugging Face Hub
- * @param to a folder that does not exist, or is empty
+ * @param to a folder that does not exist, is empty, or holds an export of this model
  * @throws LecternError EXPORT_TOLERANCE, EXPORT_SOURCE, FOLDER_NOT_EMPTY, CALIBRATION_MISSING, and those of opening models and data
  * @example
  * const report = await exportReader("runs/quickstart", "exported", { format: "onnx", types: ["fp32", "int8"] });
  * console.log(report.files.map(({ file, bytes }) => `${file}: ${bytes} bytes`));
  */
 export async function exportReader(model: string, to: string, options: ExportOptions): Promise<ExportReport> {
-  await refuseFull(to);
+  const earlier = await readEarlierExport(to);
   const { runtime = nativeRuntime(), onNote = () => undefined, maxF1Loss = 1 } = options;
   const folder = await resolveModel(model, { revision: options.revision });
   const reader = await openReader(runtime, folder, { seed: 0, maskPadding: true });
   for (const line of describeWrappers(folder, reader.loaded)) onNote(line);
   refuseUnfit(model, reader);
+  const identity = { model, format: options.format, model_sha256: readerChecksum(reader) };
+  if (earlier !== undefined) await requireSameExport(to, earlier, identity);
   const examples = options.data === undefined ? await sampleExamples() : await givenExamples(options.data, options.maxSamples, onNote);
   const data = await proofData(reader, examples, options.data !== undefined);
   const calibration = await calibrationExamples(options);
@@ -113,18 +126,17 @@ export async function exportReader(model: string, to: string, options: ExportOpt
   const original = await behaviourOf(runtime, reader, data);
   const source: Source = { model, folder, reader, runtime, data, original, calibration };
   const files: ExportedFile[] = [];
-  const report: ExportReport = {
-    model,
-    format: options.format,
+  const report = {
+    ...identity,
     created: new Date().toISOString(),
     original_bytes: await weightBytes(folder),
-    data: options.data ?? ["bundled sample"],
     runtime: runtime.name,
     ...(calibration !== undefined && {
       calibration: { data: options.calibrate!, questions: calibration.length, cut_off: options.cutOff ?? defaultCutOff },
     }),
-    files,
   };
+  const proofOn = options.data ?? ["bundled sample"];
+  let joined: ExportReport = { ...report, files };
   await writeFolderAtomic(to, async (temporary) => {
     for (const type of options.types) {
       const written =
@@ -137,13 +149,21 @@ export async function exportReader(model: string, to: string, options: ExportOpt
         const exported = await behaviourOf(runtime, await openReader(runtime, temporary, { seed: 0, maskPadding: true, onnxFile }), data);
         const proof = prove(names[0], original, exported, { tolerance, maxF1Loss });
         onNote(`${names[0]}: proved, largest difference of a logit ${proof.largest_logit_difference.toPrecision(2)}`);
-        files.push({ file: names[0], label, type, bytes, sha256: await checksum(path.join(temporary, names[0])), proof });
+        files.push({ file: names[0], label, type, bytes, sha256: await checksum(path.join(temporary, names[0])), data: proofOn, proof });
       }
     }
-    await writeFile(path.join(temporary, "export_report.json"), `${JSON.stringify(report, null, 2)}\n`);
-    await writeFile(path.join(temporary, "README.md"), await exportCard(folder, path.basename(path.resolve(to)), report));
+    if (earlier !== undefined) {
+      const kept = keptFiles(earlier, temporary);
+      if (options.format === "onnx") await writeConfig(temporary, reader, keptExternalData(to, kept));
+      const { calibration: before } = earlier;
+      const isCalibrated = kept.some(({ label }) => label.includes("int8 static"));
+      joined = { ...(before !== undefined && isCalibrated && { calibration: before }), ...report, files: [...kept, ...files] };
+    }
+    await writeFile(path.join(temporary, reportFile), `${JSON.stringify(joined, null, 2)}\n`);
+    await writeFile(path.join(temporary, "README.md"), await exportCard(folder, path.basename(path.resolve(to)), joined));
+    if (earlier !== undefined) await bringEarlierFiles(to, temporary);
   });
-  return report;
+  return joined;
 }
 
 interface Source {
@@ -256,16 +276,6 @@ async function calibrationExamples({ types, mode, calibrate: files, calibrationS
   return (await loadExamples([...files], { limit: calibrationSamples ?? defaultCalibrationSamples })).examples;
 }
 
-async function refuseFull(to: string): Promise<void> {
-  if (!existsSync(to)) return;
-  if ((await stat(to)).isDirectory() && (await readdir(to)).length === 0) return;
-  throw new LecternError("FOLDER_NOT_EMPTY", {
-    message: `${to} already exists and is not an empty folder.`,
-    expected: "a folder that does not exist yet",
-    next: "Choose another folder, or remove that one first.",
-  });
-}
-
 function refuseUnfit(model: string, { onnx, loaded }: Reader): void {
   if (onnx === undefined && loaded.missing.length === 0) return;
   throw new LecternError("EXPORT_SOURCE", {
@@ -281,10 +291,4 @@ async function weightBytes(folder: string): Promise<number> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".safetensors"));
   const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(folder, name))).size));
   return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-async function checksum(file: string): Promise<string> {
-  return createHash("sha256")
-    .update(await readFile(file))
-    .digest("hex");
 }
