@@ -203,6 +203,25 @@ describe("connections", () => {
   });
 });
 
+describe("a request", () => {
+  test.each([
+    ["that would like another protocol is answered in this one", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n\r\n", 200],
+    ["that expects what nobody knows is answered all the same", `${head("/healthz")}Expect: the-unexpected\r\n\r\n`, 200],
+    ["without a host is refused", "GET /healthz HTTP/1.1\r\n\r\n", 400],
+    ["of HTTP/1.0 need not name a host", "GET /healthz HTTP/1.0\r\n\r\n", 200],
+    ["with a path of 100,000 characters is refused", head(`/${"a".repeat(100_000)}`), 431],
+    ["with ten thousand headers is refused", `${head("/healthz")}${"A: b\r\n".repeat(10_000)}\r\n`, 431],
+  ])("%s", async (_, bytes, code) => {
+    const url = await open({ host: "localhost" });
+    for (const address of ["127.0.0.1", "[::1]"]) {
+      const connection = await openRaw(`http://${address}:${new URL(url).port}`, bytes).catch(() => undefined);
+      if (connection === undefined) continue; // this machine has no such address
+      expect(status(await connection.receives(/\}$/))).toBe(code);
+      connection.socket.destroy();
+    }
+  });
+});
+
 describe("a server that is closed", () => {
   const open1: [string, string][] = [
     ["a silent connection", ""],

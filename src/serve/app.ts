@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController, type RawServerDefault } from "fastify";
 import { serializerCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { ApiKeys } from "./api-keys.js";
 import { checkingInterval, type Connections } from "./connections.js";
 import { answerPreflight, corsRules } from "./cors.js";
@@ -40,10 +40,12 @@ export function createApp(options: ResolvedOptions, keys: ApiKeys | undefined, c
   const { log, clientTimeout, keepAliveTimeout } = options;
   const checkHost = hostCheck(options.host, options.allowHosts);
   const cors = corsRules(options.cors);
+  const servers: Server[] = [];
   const app = fastify({
     serverFactory: (handler) => {
       const times = { headersTimeout: clientTimeout, requestTimeout: clientTimeout, connectionsCheckingInterval: checkingInterval(clientTimeout) };
-      const server = createServer({ ...times, keepAliveTimeout, noDelay: true });
+      const server = createServer({ ...times, keepAliveTimeout, noDelay: true, requireHostHeader: false }); // the hook below requires it
+      servers.push(server);
       // a client that closes its side is not gone: Node knows this setting but does not document it
       Object.assign(server, { httpAllowHalfOpen: true });
       connections.adopt(server, handler);
@@ -56,6 +58,10 @@ export function createApp(options: ResolvedOptions, keys: ApiKeys | undefined, c
     logger: log === undefined ? false : { level: log.level ?? "info", stream: log.stream ?? process.stdout, base: null },
     frameworkErrors: (error, request, reply) => void sendError(error, request as FastifyRequest, reply),
   }).withTypeProvider<ZodTypeProvider>();
+  // With a listener an Upgrade is taken out of HTTP, and Fastify's of the second server leaves it without a reply; without, it is passed over.
+  app.addHook("onListen", async () => {
+    for (const server of servers) server.removeAllListeners("upgrade");
+  });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.decorateReply("failure", undefined);
@@ -66,6 +72,7 @@ export function createApp(options: ResolvedOptions, keys: ApiKeys | undefined, c
   app.setNotFoundHandler((request, reply) => sendError(notRouted([]), request, reply)); // of a static file that is not there
   app.addHook("onRequest", async (request, reply) => {
     reply.headers({ "x-request-id": request.id, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" });
+    if (request.headers.host === undefined && request.raw.httpVersion !== "1.0") throw new HttpError("BAD_REQUEST", "The header Host is missing.");
     checkHost(request.headers.host);
     cors.allow(request, reply);
     if (request.is404) {

@@ -68,6 +68,8 @@ export class Connections {
       });
       server.emit("request", request, response);
     });
+    // what else a client may expect, a server need not know
+    server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => server.emit("request", request, response));
     server.on("clientError", (error: Error & { code?: string }, socket) => this.refuse(error, socket));
   }
 
