@@ -39,7 +39,7 @@ export function errorBody({ code, message, detail }: HttpError, requestId?: stri
 /** Sends an error; a mistake of ours goes to the log with its stack. */
 export async function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const error = asHttpError(thrown);
-  if (error.code === "MODEL_FAILED") request.log.warn({ err: thrown }, "the model's file fails on a request");
+  if (error.code === "MODEL_FAILED") request.log.warn({ why: error.message }, "the model's file fails on a request");
   if (error.code === "INTERNAL") request.log.error({ err: thrown }, "internal error");
   reply.failure = error.code;
   if (error.retryAfter !== undefined) void reply.header("retry-after", String(error.retryAfter));

@@ -15,6 +15,7 @@ export const httpErrors = {
   QUESTION_TOO_LONG: { status: 413, meaning: "A question has more characters than the server takes." },
   CONTEXT_TOO_LONG: { status: 413, meaning: "The contexts of a request have more characters, or make more tokens, than the server takes." },
   TOO_MANY_QUESTIONS: { status: 413, meaning: "A request has more questions than the server takes." },
+  REPLY_TOO_LARGE: { status: 413, meaning: "The answers have more characters than the server sends: ask for fewer, or for shorter ones." },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: "The body is declared as something else than JSON in UTF-8, or is compressed." },
   HOST_NOT_SERVED: { status: 421, meaning: "The server does not answer to the name in the header Host." },
   INVALID_REQUEST: { status: 422, meaning: "A value is missing, of the wrong type, or out of range; `details` names each." },

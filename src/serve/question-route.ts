@@ -1,5 +1,6 @@
 /** POST /v1/question-answering: one question or many, answered by a model that is served. */
 import type { FastifyReply } from "fastify";
+import type { Answer } from "../tasks/extractive/answer-spans.js";
 import type { Question } from "../tasks/extractive/prepared-question.js";
 import type { App } from "./app.js";
 import { HttpError } from "./http-error.js";
@@ -49,6 +50,7 @@ export function registerQuestionRoute(app: App, { registry, metrics, options, is
     try {
       const { answers, windows, tokens } = await service.answer({ questions, options: answerOptions }, place.signal);
       Object.assign(reply.told, { windows, tokens }, options.logContent && { answers });
+      checkReply(answers, options);
       const shaped = answers.map((best) => ((answerOptions.top_k ?? 1) === 1 ? best[0] : best));
       return Array.isArray(question) || Array.isArray(context) ? shaped : shaped[0];
     } catch (error) {
@@ -59,6 +61,14 @@ export function registerQuestionRoute(app: App, { registry, metrics, options, is
     } finally {
       place.release();
     }
+  });
+}
+
+function checkReply(answers: readonly Answer[][], { maxBodyBytes }: ResolvedOptions): void {
+  const characters = answers.flat().reduce((sum, { answer }) => sum + answer.length, 0);
+  if (characters <= 2 * maxBodyBytes) return;
+  throw new HttpError("REPLY_TOO_LARGE", `The answers have ${characters} characters together, and this server sends ${2 * maxBodyBytes}.`, {
+    next: "Ask fewer questions at once, or lower top_k or max_answer_len.",
   });
 }
 

@@ -116,6 +116,7 @@ describe("what is refused", () => {
     ["a long context", { ...one, context: "a ".repeat(300_000) }, "CONTEXT_TOO_LONG", /500000 characters together, these have 600000/],
     ["a context for many questions", { question: ["a", "b"], context: "a ".repeat(200_000) }, "CONTEXT_TOO_LONG", /800000/],
     ["windows that hardly move", { ...one, context: longText(60_000), max_seq_len: 128, doc_stride: 120 }, "CONTEXT_TOO_LONG", /windows/],
+    ["a hundred answers of much of a context", { ...one, context: [..."abcdefghijklmn"].map((letter) => letter.repeat(30_000)).join(" "), top_k: 100 }, "REPLY_TOO_LARGE", /characters together/],
     ["a body of 10 MB", { ...one, context: "a ".repeat(5_000_000) }, "BODY_TOO_LARGE", /bytes/],
   ];
   test.each(bad)("%s", async (_, body, code, message) => {

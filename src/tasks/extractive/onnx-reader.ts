@@ -186,7 +186,7 @@ function failedToRun(file: string, { batch, seq }: Bindings, error: Error): Lect
   return new LecternError("ONNX_RUN", {
     message: `${path.basename(file)} fails when it is run.`,
     expected: `start and end logits for ${batch} windows of ${seq} tokens`,
-    received: error.message,
+    received: error.message.replace(/\s+/g, " ").trim(),
     next: "Export the model again; where only long windows fail, lower max_seq_len to what the file takes.",
   });
 }
