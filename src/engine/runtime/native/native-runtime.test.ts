@@ -1,9 +1,12 @@
 /** What only the native runtime has: its library, and profiles. */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { compileGraph, float32, testRuntime, toTensor } from "../../../../test/engine/compute-graph.js";
+import { compiledSources } from "../../../../test/compiled-sources.js";
 import { startTypeScript } from "../../../../test/process.js";
 import { symbol } from "../../graph/dimension.js";
 import { Graph } from "../../graph/graph.js";
@@ -30,6 +33,24 @@ test.each([
   expect(stdout).toContain(library);
   expect(stdout).toContain("npm ci");
 });
+
+test.runIf(process.platform === "linux").each(["main", "worker"])(
+  "100,000 characters of arguments, as a shell's glob makes them, are no matter in a %s thread",
+  (thread) => {
+    const script = join(folder, "long.mjs");
+    const source = pathToFileURL(join(compiledSources(), "src/engine/runtime/native/native-runtime.js"));
+    writeFileSync(
+      script,
+      `import { isMainThread, Worker } from "node:worker_threads";
+      import { nativeRuntime } from ${JSON.stringify(source)};
+      if (isMainThread && process.argv[2] === "worker") new Worker(new URL(import.meta.url));
+      else console.log(nativeRuntime({ threads: 1 }).threads);`,
+    );
+    const files = Array.from({ length: 1000 }, (_, index) => `folder/of/files/${index}`.padEnd(100, "x"));
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [script, thread, ...files], { encoding: "utf8" });
+    expect({ status, signal, stderr, stdout }).toEqual({ status: 0, signal: null, stderr: "", stdout: "1\n" });
+  },
+);
 
 test("profiles show the operators with the layers they come from", async () => {
   const x = input("x", "float32", [symbol("n")]);

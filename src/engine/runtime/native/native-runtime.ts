@@ -10,6 +10,7 @@ import { type CApi, loadCApi, type Pointer } from "./c-api.js";
 import { NativeProgram } from "./native-program.js";
 import { nativeQueue } from "./native-queue.js";
 import { HostMemory, NativeTensor } from "./native-tensor.js";
+import { turnOffTelemetry } from "./telemetry.js";
 
 export interface NativeOptions {
   /** Threads that compute; the number of cores by default. Fixed by the first runtime of the process. */
@@ -22,6 +23,7 @@ let environment: { api: CApi; env: Pointer; memoryInfo: Pointer; threads: number
 function openEnvironment(threads: number) {
   if (environment !== undefined) return environment;
   const api = loadCApi();
+  turnOffTelemetry();
   const threading = api.make("CreateThreadingOptions");
   api.check(api.SetGlobalIntraOpNumThreads(threading, threads));
   // Waiting threads sleep: spinning is 4 % faster on an idle machine and half as fast on one that has anything else to do.
