@@ -3,6 +3,7 @@ import type { FastifyReply } from "fastify";
 import type { Answer } from "../tasks/extractive/answer-spans.js";
 import type { Question } from "../tasks/extractive/prepared-question.js";
 import type { App } from "./app.js";
+import { deepest, mostKeys } from "./body-counts.js";
 import { HttpError } from "./http-error.js";
 import type { ServerMetrics } from "./metrics.js";
 import type { ModelRegistry } from "./model-registry.js";
@@ -23,7 +24,9 @@ export function registerQuestionRoute(app: App, { registry, metrics, options, is
     summary: "Answer questions from a text",
     description:
       "`question` and `context` may be lists, as in the transformers pipeline: with one context for all questions, or one for each. " +
-      "Positions are UTF-16 code units, so that in JavaScript `context.slice(start, end) === answer`.",
+      "Positions are UTF-16 code units, so that in JavaScript `context.slice(start, end) === answer`. " +
+      `A body may have ${options.maxBodyBytes} bytes, ${mostKeys} keys, lists of ${options.maxQuestions} elements, and be nested ${deepest} deep; ` +
+      `a question ${options.maxQuestionCharacters} characters, all contexts together ${options.maxContextCharacters}.`,
     tags: ["question answering"],
     body: questionBody,
     response: { 200: questionReply, ...failures },

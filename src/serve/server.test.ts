@@ -193,6 +193,7 @@ describe("the server's own state", () => {
     });
     expect(Object.keys(document["components"]["schemas"])).toEqual(expect.arrayContaining(["Answer", "Error"]));
     expect(JSON.stringify(document)).toContain("handle_impossible_answer");
+    expect(JSON.stringify(document)).toContain("32 keys, lists of 128 elements, and be nested 8 deep");
     expect((await get(server.url, "/docs/")).body).toContain("swagger-ui");
   });
 
