@@ -9,7 +9,7 @@ import { LecternError } from "../errors.js";
 import { writeFolderAtomic } from "./atomic.js";
 import { isFloatDtype, narrowFromFloat32, widenToFloat32 } from "./dtypes.js";
 import { copyContained, isShardName, openModelFolder, readConfigText } from "./model-folder.js";
-import type { WeightSource } from "./safetensors-read.js";
+import type { WeightSource } from "./weight-source.js";
 import type { TensorData } from "./safetensors-write.js";
 import { indexFileName, singleFileName, writeWeights } from "./sharded.js";
 

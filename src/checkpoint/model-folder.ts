@@ -10,9 +10,10 @@ import { recoverFolder, writeFilesAtomic, writeFolderAtomic } from "./atomic.js"
 import type { TokenizerFile } from "../text/tokenizer-files.js";
 import { configText, parseConfigText } from "./config-json.js";
 import { containedFile, openPlainFile, readContainedText } from "../files/plain-file.js";
-import { openSafetensors, type WeightSource } from "./safetensors-read.js";
+import { openSafetensors } from "./safetensors-read.js";
 import type { TensorData } from "./safetensors-write.js";
 import { indexFileName, openSharded, singleFileName, writeWeights } from "./sharded.js";
+import type { WeightSource } from "./weight-source.js";
 
 export interface ModelFolder {
   folder: string;

@@ -4,14 +4,10 @@
  * what comes later trusts it: no gap, no overlap, nothing outside the file, and every byte count equal to its shape times its type.
  */
 import { LecternError } from "../errors.js";
-import { bytesPerElement, elementCount, isSafetensorsDtype, safetensorsDtypes, type SafetensorsDtype } from "./dtypes.js";
+import { bytesPerElement, elementCount, isSafetensorsDtype, safetensorsDtypes } from "./dtypes.js";
 import { describeValue } from "../text/describe-value.js";
 import { findRepeatedKey } from "./json-keys.js";
-
-export interface TensorInfo {
-  dtype: SafetensorsDtype;
-  shape: number[];
-}
+import type { TensorInfo } from "./weight-source.js";
 
 /** A tensor's bytes, from `start` up to `end`, counted from the beginning of the data. */
 export interface TensorPlace extends TensorInfo {

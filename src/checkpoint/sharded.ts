@@ -10,7 +10,8 @@ import { LecternError } from "../errors.js";
 import { containedFile, isPlainName, readContainedText } from "../files/plain-file.js";
 import { describeValue } from "../text/describe-value.js";
 import { findRepeatedKey } from "./json-keys.js";
-import { missingTensor, openSafetensors, type WeightSource } from "./safetensors-read.js";
+import { openSafetensors } from "./safetensors-read.js";
+import { missingTensor, type WeightSource } from "./weight-source.js";
 import { tensorBytes, writeSafetensors, type TensorData } from "./safetensors-write.js";
 
 /** The name of the weights of a folder that has one file. */
