@@ -59,7 +59,7 @@ export function checkWindow(maxLength: number, stride: number | undefined, speci
       message: "Windows that overlap by this many tokens would not move on.",
       expected: `a stride from 0 to ${room - 1} (max_length ${maxLength})`,
       received: String(stride),
-      next: "Lower stride; 128 is usual for a max_length of 384.",
+      next: "Lower stride (where questions are answered: doc_stride); 128 is usual for a max_length of 384.",
     });
   }
 }

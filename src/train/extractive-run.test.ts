@@ -246,7 +246,7 @@ test("rows that cannot be read are left out where max_bad_rows allows it", async
     if (!allowed) await expect(opened).rejects.toMatchObject({ code: "DATA_BAD_ROWS" });
     else {
       const run = await opened;
-      expect(run.describe().join("\n")).toMatch(/1 row left out[^]*line 9[^]*training: 8 questions/);
+      expect(run.describe().join("\n")).toMatch(/1 row that cannot be read, left out[^]*line 9[^]*training: 8 questions/);
       await run.close();
     }
   }

@@ -20,13 +20,14 @@ export interface Translation {
 }
 
 export function translate(written: Readonly<Record<string, unknown>>): Translation {
-  const found: Translation = { values: {}, writtenAs: new Map(), twice: [], refused: [], notes: [] };
+  const found: Omit<Translation, "values"> = { writtenAs: new Map(), twice: [], refused: [], notes: [] };
+  const values = new Map<string, unknown>(); // a key __proto__ is a key like another here, and told as unknown
   const [renamed, idle]: [string[], string[]] = [[], []];
   const put = (key: string, name: string, value: unknown): void => {
     const before = found.writtenAs.get(key);
     if (before !== undefined) found.twice.push({ key, names: [before, name] });
     found.writtenAs.set(key, name);
-    found.values[key] = readValue(key, value);
+    values.set(key, readValue(key, value));
   };
   for (const [name, value] of Object.entries(written)) {
     const foreign = Object.hasOwn(recipeSchema.shape, name) ? undefined : foreignKey(name);
@@ -43,7 +44,7 @@ export function translate(written: Readonly<Record<string, unknown>>): Translati
   }
   if (renamed.length > 0) found.notes.push(`taken ${renamed.join(", ")}`);
   if (idle.length > 0) found.notes.push(`without effect: ${idle.join(", ")}`);
-  return found;
+  return { ...found, values: Object.fromEntries(values) };
 }
 
 /** Whether the schema takes a value for a key. */
