@@ -1,11 +1,11 @@
 /**
- * The cache that Python's huggingface_hub keeps, file for file, so that a model downloaded by either is found by the other:
+ * The cache that Python's huggingface_hub keeps, file for file, so that what either downloads is found by the other:
  *
  *     HF_HUB_CACHE/models--ORG--NAME/refs/main              the commit that the branch pointed to
  *                                    blobs/<etag>           each content once; <etag>.incomplete while it is on its way
  *                                    snapshots/<commit>/f   a relative link to ../../blobs/<etag>
  *
- * (https://huggingface.co/docs/huggingface_hub/guides/manage-cache). Settings come from the environment variables that it reads.
+ * and datasets--ORG--NAME for data sets (https://huggingface.co/docs/huggingface_hub/guides/manage-cache). Settings come from the environment variables that it reads.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { copyFile, lstat, mkdir, rename, symlink } from "node:fs/promises";
@@ -31,9 +31,10 @@ export interface HubSettings {
   idleTimeout: number;
 }
 
-/** A model on the hub. */
-export interface HubModel {
-  /** ORGANISATION/NAME, or NAME alone for the oldest models. */
+/** A model or a data set on the hub. */
+export interface HubRepository {
+  kind: "model" | "dataset";
+  /** ORGANISATION/NAME, or NAME alone for the oldest ones. */
   name: string;
   /** A branch, a tag or a commit. */
   revision: string;
@@ -69,37 +70,46 @@ function inHome(folder: string): string {
   return folder === "~" || folder.startsWith("~/") ? path.join(homedir(), folder.slice(1)) : folder;
 }
 
-function folderName(name: string): string {
-  return `models--${name.replaceAll("/", "--")}`;
+/** A repository's folder in the cache. */
+export function cacheFolder({ cache }: HubSettings, { kind, name }: HubRepository): string {
+  return path.join(cache, folderName({ kind, name }));
+}
+
+function folderName({ kind, name }: Pick<HubRepository, "kind" | "name">): string {
+  return `${kind}s--${name.replaceAll("/", "--")}`;
 }
 
 /** Where the lock of a file on its way stands. */
-export function lockFile(settings: HubSettings, name: string, etag: string): string {
-  return path.join(settings.cache, ".locks", folderName(name), `${etag}.lectern.lock`);
+export function lockFile(settings: HubSettings, repository: HubRepository, etag: string): string {
+  return path.join(settings.cache, ".locks", folderName(repository), `${etag}.lectern.lock`);
 }
 
-export function blobFile(settings: HubSettings, name: string, etag: string): string {
-  return path.join(settings.cache, folderName(name), "blobs", etag);
+export function blobFile(settings: HubSettings, repository: HubRepository, etag: string): string {
+  return path.join(cacheFolder(settings, repository), "blobs", etag);
 }
 
-export function snapshotFolder(settings: HubSettings, name: string, commit: string): string {
-  return path.join(settings.cache, folderName(name), "snapshots", commit);
+export function snapshotFolder(settings: HubSettings, repository: HubRepository, commit: string): string {
+  return path.join(cacheFolder(settings, repository), "snapshots", commit);
 }
 
 export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision);
 }
 
-/** The folder of a model that is wholly in the cache, as far as the cache knows where its revision points. */
-export function cachedSnapshot(settings: HubSettings, { name, revision }: HubModel): string | undefined {
-  let commit = revision;
-  if (!isCommit(revision)) {
-    const reference = path.join(settings.cache, folderName(name), "refs", ...revision.split("/"));
-    if (!existsSync(reference)) return undefined;
-    commit = readFileSync(reference, "utf8").trim();
-    if (!isCommit(commit)) return undefined;
-  }
-  const folder = snapshotFolder(settings, name, commit);
+/** The commit that a revision pointed to when it was last asked for, as far as the cache knows. */
+export function cachedCommit(settings: HubSettings, repository: HubRepository): string | undefined {
+  if (isCommit(repository.revision)) return repository.revision;
+  const reference = referenceFile(settings, repository);
+  if (!existsSync(reference)) return undefined;
+  const commit = readFileSync(reference, "utf8").trim();
+  return isCommit(commit) ? commit : undefined;
+}
+
+/** The folder of a model that is wholly in the cache. */
+export function cachedSnapshot(settings: HubSettings, model: HubRepository): string | undefined {
+  const commit = cachedCommit(settings, model);
+  if (commit === undefined) return undefined;
+  const folder = snapshotFolder(settings, model, commit);
   return isWhole(folder) ? folder : undefined;
 }
 
@@ -116,11 +126,15 @@ export function isWhole(folder: string): boolean {
 }
 
 /** Notes where a branch or tag points, for later use without the network. */
-export async function saveReference(settings: HubSettings, { name, revision }: HubModel, commit: string): Promise<void> {
-  if (isCommit(revision)) return;
-  const reference = path.join(settings.cache, folderName(name), "refs", ...revision.split("/"));
+export async function saveReference(settings: HubSettings, repository: HubRepository, commit: string): Promise<void> {
+  if (isCommit(repository.revision)) return;
+  const reference = referenceFile(settings, repository);
   if (existsSync(reference) && readFileSync(reference, "utf8") === commit) return;
   await writeFileAtomic(reference, commit);
+}
+
+function referenceFile(settings: HubSettings, repository: HubRepository): string {
+  return path.join(cacheFolder(settings, repository), "refs", ...repository.revision.split("/"));
 }
 
 /** Puts a blob into a snapshot: as a relative link, or as a copy where the system has no links (Windows without its developer mode). */

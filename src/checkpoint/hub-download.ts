@@ -11,7 +11,7 @@ import { withFileLock } from "./file-lock.js";
 import { isPlainName } from "../files/plain-file.js";
 import { writingError } from "../files/system-errors.js";
 import { blobFile, lockFile } from "./hub-cache.js";
-import { beforeSilence, hubFetch, pauseBefore, unreachable, usualAttempts, type HubContext } from "./hub-request.js";
+import { beforeSilence, hubFetch, pageOf, pauseBefore, unreachable, usualAttempts, type HubContext } from "./hub-request.js";
 
 /** Told as a download goes on; `total` is undefined when the hub does not say the size. */
 export type DownloadProgress = (event: { file: string; received: number; total?: number }) => void;
@@ -32,12 +32,12 @@ const longestRedirection = 5;
  */
 export async function downloadBlob(context: HubContext, commit: string, file: string, onProgress?: DownloadProgress): Promise<string> {
   const remote = await describe(context, commit, file);
-  const blob = blobFile(context.settings, context.model.name, remote.etag);
+  const blob = blobFile(context.settings, context.repository, remote.etag);
   const isThere = async (): Promise<boolean> => existsSync(blob) && (remote.size === undefined || (await stat(blob)).size === remote.size);
   if (!(await isThere())) {
     try {
       await mkdir(path.dirname(blob), { recursive: true });
-      await withFileLock(lockFile(context.settings, context.model.name, remote.etag), context.signal, async () => {
+      await withFileLock(lockFile(context.settings, context.repository, remote.etag), context.signal, async () => {
         if (!(await isThere())) await fetchBlob(context, remote, blob, onProgress); // another process may have brought it meanwhile
       });
     } catch (error) {
@@ -51,8 +51,7 @@ export async function downloadBlob(context: HubContext, commit: string, file: st
 
 /** Asks for a file's checksum and size. For large files both come with the redirection to where the content lies. */
 async function describe(context: HubContext, commit: string, file: string): Promise<RemoteFile> {
-  const { settings, model } = context;
-  const url = `${settings.endpoint}/${model.name}/resolve/${commit}/${encodeURIComponent(file)}`;
+  const url = `${pageOf(context)}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
   let place = url;
   for (let hop = 0; hop < longestRedirection; hop++) {
     const response = await hubFetch(context, place, { method: "HEAD", redirect: "manual" });
@@ -84,7 +83,7 @@ async function fetchBlob(context: HubContext, remote: RemoteFile, blob: string, 
     await rm(incomplete);
     if (whole === 1) {
       throw new LecternError("HUB_CHECKSUM", {
-        message: `${remote.file} of ${context.model.name} arrived damaged, twice.`,
+        message: `${remote.file} of ${context.repository.name} arrived damaged, twice.`,
         expected: remote.etag,
         received: checksum,
         next: "Try again later, or another HF_ENDPOINT; something between the hub and this machine changes files.",

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { LecternError } from "../errors.js";
-import type { HubModel, HubSettings } from "./hub-cache.js";
+import type { HubRepository, HubSettings } from "./hub-cache.js";
 
 export interface HubRequest {
   method?: "GET" | "HEAD";
@@ -19,8 +19,25 @@ export interface HubRequest {
 /** What every request to the hub needs to know. */
 export interface HubContext {
   settings: HubSettings;
-  model: HubModel;
+  repository: HubRepository;
   signal?: AbortSignal;
+}
+
+/** What a person calls a repository of that kind. */
+export function nameOf(kind: HubRepository["kind"]): string {
+  return kind === "model" ? "model" : "data set";
+}
+
+const local = ({ kind }: HubRepository): string => (kind === "model" ? "model folder" : "file");
+
+/** The address of a repository's page, below which its files lie. */
+export function pageOf({ settings, repository: { kind, name } }: Pick<HubContext, "settings" | "repository">): string {
+  return `${settings.endpoint}/${kind === "dataset" ? "datasets/" : ""}${name}`;
+}
+
+/** The address of a repository in the hub's interface for programs. */
+export function apiOf({ settings, repository: { kind, name } }: HubContext): string {
+  return `${settings.endpoint}/api/${kind}s/${name}`;
 }
 
 /** How often a request is tried. */
@@ -93,7 +110,7 @@ export async function beforeSilence<T>(work: Promise<T>, limit: number, stop: ()
   }
 }
 
-/** The largest list of a model's files; those of thousands take one. */
+/** The largest list of files; those of thousands take one. */
 const longestAnswer = 16 * 2 ** 20;
 
 /** The JSON of an answer, if it is not endless. */
@@ -119,42 +136,44 @@ function isPassing(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 
-function refusal({ settings, model }: HubContext, response: Response): LecternError {
+function refusal({ settings, repository }: HubContext, response: Response): LecternError {
   const reason = response.headers.get("x-error-code") ?? "";
   const received = [`HTTP ${response.status}`, reason, response.headers.get("x-error-message")].filter(Boolean).join(", ");
-  const { name, revision } = model;
+  const { name, revision } = repository;
+  const what = nameOf(repository.kind);
+  const page = pageOf({ settings, repository });
   if (response.status === 403 || reason === "GatedRepo") {
     return new LecternError("HUB_FORBIDDEN", {
       message: `The hub does not give ${name} to ${settings.token ? "the owner of this token" : "someone without a token"}.`,
       received,
-      next: `Open ${settings.endpoint}/${name}, accept its terms, then set HF_TOKEN to a token of that account with the right to read it.`,
+      next: `Open ${page}, accept its terms, then set HF_TOKEN to a token of that account with the right to read it.`,
     });
   }
   if (response.status === 401) {
     return new LecternError("HUB_UNAUTHORIZED", {
-      message: settings.token ? `The hub does not accept the token for ${name}.` : `The hub has no public model ${name}.`,
+      message: settings.token ? `The hub does not accept the token for ${name}.` : `The hub has no public ${what} ${name}.`,
       received,
       next: settings.token
-        ? "Check HF_TOKEN and the model's name."
-        : "Check the name, or give the path of a model folder; for a private model set HF_TOKEN.",
+        ? `Check HF_TOKEN and the ${what}'s name.`
+        : `Check the name, or give the path of a local ${local(repository)}; for a private ${what} set HF_TOKEN.`,
     });
   }
   if (response.status === 404) {
     const message =
-      reason === "RevisionNotFound" ? `${name} has no revision ${revision} on the hub.` : `The hub has no model ${name} (${revision}).`;
-    return new LecternError("HUB_NOT_FOUND", { message, received, next: "Check the spelling, or give the path of a local model folder." });
+      reason === "RevisionNotFound" ? `${name} has no revision ${revision} on the hub.` : `The hub has no ${what} ${name} (${revision}).`;
+    return new LecternError("HUB_NOT_FOUND", { message, received, next: `Check the spelling, or give the path of a local ${local(repository)}.` });
   }
   return new LecternError("HUB_UNREACHABLE", { message: `The hub refused a request for ${name}.`, received, next: "Check HF_ENDPOINT." });
 }
 
 /** The error for a hub that could not be reached, or whose connections keep breaking. */
-export function unreachable({ settings, model }: HubContext, problem: unknown): LecternError {
+export function unreachable({ settings, repository }: HubContext, problem: unknown): LecternError {
   return new LecternError(
     "HUB_UNREACHABLE",
     {
-      message: `Could not get ${model.name} from ${settings.endpoint}.`,
+      message: `Could not get ${repository.name} from ${settings.endpoint}.`,
       received: rootCause(problem),
-      next: "Check the network and HF_ENDPOINT, then run the same command again: it goes on where it stopped. For a model on this machine, give its folder.",
+      next: `Check the network and HF_ENDPOINT, then run the same command again: it goes on where it stopped. For a ${nameOf(repository.kind)} on this machine, give its ${repository.kind === "model" ? "folder" : "files"}.`,
     },
     { cause: problem },
   );

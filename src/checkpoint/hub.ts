@@ -13,11 +13,13 @@ import {
   linkBlob,
   saveReference,
   snapshotFolder,
-  type HubModel,
+  type HubRepository,
   type HubSettings,
 } from "./hub-cache.js";
 import { downloadBlob, type DownloadProgress } from "./hub-download.js";
-import { answeredJson, hubFetch, unreachable, type HubContext } from "./hub-request.js";
+import { type Listing, listFiles } from "./hub-listing.js";
+import { parseRepositoryName } from "./hub-names.js";
+import type { HubContext } from "./hub-request.js";
 import { notAFolder } from "./model-folder.js";
 import { indexFileName, readShardIndex, singleFileName } from "./sharded.js";
 
@@ -43,7 +45,7 @@ export async function resolveModel(nameOrFolder: string, options: ResolveOptions
     if (!statSync(nameOrFolder).isDirectory()) throw notAFolder(nameOrFolder);
     return nameOrFolder;
   }
-  const parsed = parseModelName(nameOrFolder, options.revision);
+  const parsed = parseRepositoryName("model", nameOrFolder, options.revision);
   if ((!parsed || looksLikePath(nameOrFolder)) && !(parsed && cachedSnapshot(hubSettings(), parsed))) {
     const similar = nearestFolder(nameOrFolder);
     const isRun = /^runs[\\/]/.test(nameOrFolder);
@@ -88,7 +90,7 @@ function nearestFolder(name: string): string | undefined {
  *   DISK_FULL, FILE_NOT_WRITABLE
  */
 export async function downloadModel(name: string, options: DownloadOptions = {}): Promise<string> {
-  const model = parseModelName(name, options.revision);
+  const model = parseRepositoryName("model", name, options.revision);
   if (!model) {
     throw new LecternError("HUB_NAME", {
       message: `${JSON.stringify(name)} is not the name of a model on the hub.`,
@@ -97,7 +99,7 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
     });
   }
   const settings = options.settings ?? hubSettings();
-  const context: HubContext = { settings, model, signal: options.signal };
+  const context: HubContext = { settings, repository: model, signal: options.signal };
   const cached = cachedSnapshot(settings, model);
   // A commit never changes; but Python may have brought its weights without the tokenizer.
   if (cached !== undefined && (settings.offline || (isCommit(model.revision) && hasTokenizer(cached)))) return cached;
@@ -110,7 +112,7 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
   }
   let listing: Listing;
   try {
-    listing = await list(context, cached === undefined ? undefined : 1);
+    listing = await listFiles(context, cached === undefined ? undefined : 1);
   } catch (error) {
     if (cached !== undefined && error instanceof LecternError && error.code === "HUB_UNREACHABLE") return cached;
     throw error;
@@ -118,42 +120,20 @@ export async function downloadModel(name: string, options: DownloadOptions = {})
   return download(context, listing, options.onProgress);
 }
 
-interface Listing {
-  commit: string;
-  files: string[];
-}
-
-async function list(context: HubContext, attempts: number | undefined): Promise<Listing> {
-  const { settings, model } = context;
-  const url = `${settings.endpoint}/api/models/${model.name}/revision/${encodeURIComponent(model.revision)}`;
-  const response = await hubFetch(context, url, { attempts });
-  let answer: unknown;
-  try {
-    answer = await answeredJson(context, response);
-  } catch (error) {
-    throw unreachable(context, error);
-  }
-  const { sha, siblings } = (answer ?? {}) as { sha?: unknown; siblings?: unknown };
-  if (typeof sha !== "string" || !isCommit(sha) || !Array.isArray(siblings))
-    throw unreachable(context, `an answer that is not the hub's, from ${url}`);
-  const names = siblings.map((sibling) => (sibling as { rfilename?: unknown } | null)?.rfilename);
-  return { commit: sha, files: names.filter((name) => typeof name === "string") };
-}
-
 /** Files wanted of any model, where it has them; weights come on top. */
 const wanted =
   /^(config|generation_config|special_tokens_map|added_tokens|adapter_config|vocab|tokenizer[\w.-]*)\.json$|^(vocab\.txt|spm\.model|merges\.txt|chat_template\.jinja|README\.md)$/;
 
 async function download(context: HubContext, { commit, files }: Listing, onProgress?: DownloadProgress): Promise<string> {
-  const { settings, model } = context;
-  const folder = snapshotFolder(settings, model.name, commit);
+  const { settings, repository } = context;
+  const folder = snapshotFolder(settings, repository, commit);
   const bring = async (file: string): Promise<void> => {
     if (existsSync(path.join(folder, file))) return;
     await linkBlob(await downloadBlob(context, commit, file, onProgress), path.join(folder, file));
   };
   const single = [singleFileName, "adapter_model.safetensors"].filter((name) => files.includes(name));
   const isSharded = single.length === 0 && files.includes(indexFileName);
-  if (single.length === 0 && !isSharded) throw noWeights(model, files);
+  if (single.length === 0 && !isSharded) throw noWeights(repository, files);
   // Weights come last: a snapshot that has them has all else.
   for (const file of files) if (wanted.test(file)) await bring(file);
   for (const file of single) await bring(file);
@@ -162,7 +142,7 @@ async function download(context: HubContext, { commit, files }: Listing, onProgr
     const index = path.join(folder, indexFileName);
     for (const shard of new Set(readShardIndex(index).weightMap.values())) await bring(shard);
   }
-  await saveReference(settings, model, commit);
+  await saveReference(settings, repository, commit);
   return folder;
 }
 
@@ -170,17 +150,7 @@ function hasTokenizer(folder: string): boolean {
   return ["tokenizer.json", "vocab.txt", "spm.model"].some((name) => existsSync(path.join(folder, name)));
 }
 
-/** ORGANISATION/NAME[@REVISION], or undefined for what cannot be one. */
-function parseModelName(text: string, revision: string | undefined): HubModel | undefined {
-  const at = text.indexOf("@");
-  const name = at < 0 ? text : text.slice(0, at);
-  const chosen = at < 0 ? (revision ?? "main") : text.slice(at + 1);
-  const isName = /^[A-Za-z0-9][\w.-]{0,95}(\/[A-Za-z0-9][\w.-]{0,95})?$/.test(name) && !/--|\.\./.test(name);
-  const isRevision = /^[\w.-]+(\/[\w.-]+)*$/.test(chosen) && !chosen.split("/").some((part) => /^\.+$/.test(part));
-  return isName && isRevision ? { name, revision: chosen } : undefined;
-}
-
-function noWeights({ name, revision }: HubModel, files: string[]): LecternError {
+function noWeights({ name, revision }: HubRepository, files: string[]): LecternError {
   const others = files.filter((file) => /\.(bin|pt|pth|h5|msgpack|gguf|onnx|safetensors)$/.test(file));
   return new LecternError("HUB_NO_WEIGHTS", {
     message: `${name} (${revision}) has no weights in safetensors form.`,
