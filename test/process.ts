@@ -39,8 +39,13 @@ export function startOwn(file: string, words: string[], options: StartOptions): 
   return start([join(compiledSources(), file.replace(/\.ts$/, ".js")), ...words], options);
 }
 
-function start(words: string[], { cwd, env }: StartOptions): RunningProcess {
-  const child = spawn(process.execPath, words, { cwd, env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, ...env } });
+/** Starts a Python program given as text. */
+export function startPython(python: string, program: string, options: StartOptions): RunningProcess {
+  return start(["-c", program], options, python);
+}
+
+function start(words: string[], { cwd, env }: StartOptions, executable = process.execPath): RunningProcess {
+  const child = spawn(executable, words, { cwd, env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, ...env } });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));

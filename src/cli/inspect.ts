@@ -49,7 +49,7 @@ export function registerInspect(program: Command): void {
   const command = program
     .command("inspect")
     .description("count a data set, measure it in a model's tokens, and find rows and answers that are not as they should be")
-    .argument("<data...>", "files with questions: SQuAD JSON, JSON lines or parquet")
+    .argument("<data...>", "files with questions: SQuAD JSON, JSON lines or parquet, or hub:ORG/NAME")
     .requiredOption(
       "--model <model>",
       "whose tokens to measure by: a model folder, or ORGANISATION/NAME[@REVISION] on the Hugging Face Hub",

@@ -60,7 +60,7 @@ async function quickstart(overrides: readonly string[], { json }: QuickstartOpti
   }
   if (results === undefined || output.json) return;
   const reader = await QuestionAnswerer.from(recipe.output_dir);
-  const { examples } = await loadExamples(recipe.eval_files);
+  const { examples } = await loadExamples(recipe.eval_files, { split: "evaluation" });
   const short = examples.filter(({ context }) => context.length < 700);
   const chosen = Array.from(permutation(short.length, recipe.seed).slice(0, questionsShown), (index) => short[index]);
   const answers = await reader.answer(chosen);

@@ -18,7 +18,7 @@ export function registerScore(program: Command): void {
   const command = program
     .command("score")
     .description("score predictions on SQuAD data, as the official scripts do")
-    .argument("<data>", "questions with answers: SQuAD JSON, JSON lines or parquet")
+    .argument("<data>", "questions with answers: SQuAD JSON, JSON lines or parquet, or hub:ORG/NAME")
     .argument("<predictions>", "a JSON file {id: text}")
     .option("--na-prob <file>", "a JSON file {id: number}: null odds, or probabilities of no answer")
     .option("--threshold <number>", 'a prediction counts as "" where its no-answer score is above this', number, 1)
@@ -26,7 +26,7 @@ export function registerScore(program: Command): void {
     .option("--json", "print the result as one line of JSON", false)
     .action(async (data: string, predictionsFile: string, options: ScoreOptions) => {
       const output = new Output(options.json);
-      const { examples, report } = await loadExamples(data, { ids: "as given" });
+      const { examples, report } = await loadExamples(data, { split: "evaluation", ids: "as given" });
       const predictions = await readPredictions(predictionsFile);
       const noAnswerScores = options.naProb === undefined ? undefined : await readNoAnswerScores(options.naProb);
       for (const line of dataWarnings(report)) output.note(line);

@@ -5,6 +5,7 @@
 import { LecternError } from "../errors.js";
 import { Collection } from "./collection.js";
 import type { Finding, FindingGroup } from "./findings.js";
+import { bringHubSplit, type HubSplitRead, isHubSource } from "./hub-data-sets.js";
 import type { Answer } from "./place-answers.js";
 import { type DataFile, openDataFile, readQuestions } from "./question-files.js";
 
@@ -45,11 +46,18 @@ export interface DataReport {
   emptyParagraphs: number;
   /** All that is worth a second look, by kind. */
   findings: FindingGroup[];
+  /** What was read of data sets on the Hugging Face Hub, where there were any. */
+  hub?: HubSplitRead[];
 }
 
 export interface LoadOptions {
   /** Stop after so many examples (max_train_samples). */
   limit?: number;
+  /**
+   * Which split of a data set on the hub is meant where its name says none: `train`, or `evaluation`, its validation split (else its test
+   * split). Default `train`.
+   */
+  split?: "train" | "evaluation";
   /** `optional` accepts questions whose answers are not given, to predict on; they are then like unanswerable ones. Default `required`. */
   answers?: "required" | "optional";
   /**
@@ -64,8 +72,10 @@ export interface LoadOptions {
 }
 
 /**
- * Reads examples from one or several files (SQuAD JSON, JSON lines, JSON rows, parquet), in their order.
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY, DATA_OPTION, DATA_BAD_ROWS
+ * Reads examples from one or several files (SQuAD JSON, JSON lines, JSON rows, parquet), in their order. `hub:ORGANISATION/NAME` stands for
+ * a data set on the Hugging Face Hub, which is brought into the cache (docs/data.md).
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY, DATA_OPTION, DATA_BAD_ROWS;
+ *   HUB_SPLIT, HUB_NO_DATA and the other errors of the hub
  * @example
  * const { examples, report } = await loadExamples(["train-1.json", "more.parquet"], { limit: 1000 });
  */
@@ -84,12 +94,18 @@ export async function loadExamples(
   const files = typeof paths === "string" ? [paths] : paths;
   if (files.length === 0) throw new LecternError("DATA_EMPTY", { message: "No data file was named.", expected: "at least one file" });
   const collection = new Collection(options);
-  for (const file of files) {
+  const hub: HubSplitRead[] = [];
+  for (const name of files) {
     if (collection.examples.length >= limit) break;
-    const facts = await openDataFile(file);
-    await collection.addFile(facts, readQuestions(facts), limit);
+    const brought = isHubSource(name) ? await bringHubSplit(name, { role: options.split ?? "train" }) : undefined;
+    if (brought) hub.push(brought);
+    for (const file of brought?.files ?? [name]) {
+      if (collection.examples.length >= limit) break;
+      const facts = await openDataFile(file);
+      await collection.addFile(facts, readQuestions(facts), limit);
+    }
   }
-  const report = collection.finish();
+  const report = { ...collection.finish(), ...(hub.length > 0 && { hub }) };
   refuseBadRows(report, options.maxBadRows ?? Infinity);
   return { examples: collection.examples, report };
 }

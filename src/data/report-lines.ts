@@ -1,5 +1,6 @@
 /** A data report as the lines that a person should read before trusting a run: nothing when there is nothing to say. */
 import type { DataReport } from "./examples.js";
+import type { HubSplitRead } from "./hub-data-sets.js";
 import { type Finding, type FindingGroup, findingKinds } from "./findings.js";
 
 /**
@@ -8,11 +9,17 @@ import { type Finding, type FindingGroup, findingKinds } from "./findings.js";
  * for (const line of dataWarnings(report)) console.error(line);
  */
 export function dataWarnings(report: DataReport): string[] {
-  const lines = report.findings.flatMap(groupLines);
+  const lines = [...(report.hub ?? []).map(hubLine), ...report.findings.flatMap(groupLines)];
   const { untrainable, emptyParagraphs } = report;
   if (untrainable > 0) lines.push(`${counted(untrainable, "example")} without an answer that was found: evaluated, but not trained on`);
   if (emptyParagraphs > 0) lines.push(`${counted(emptyParagraphs, "context")} without a question`);
   return lines;
+}
+
+/** What a name on the hub came to mean, for the person who left it open. */
+function hubLine({ source, commit, configuration, split, files, isPartial }: HubSplitRead): string {
+  const part = isPartial ? "; the hub has converted only the first part of it: the rest is missing" : "";
+  return `${source}: split ${split} of configuration ${configuration}, ${counted(files.length, "file")} at commit ${commit.slice(0, 12)}${part}`;
 }
 
 function counted(count: number, thing: string): string {

@@ -259,7 +259,7 @@ async function writeSafetensors(folder: string, type: ExportedType, { reader, mo
 }
 
 async function givenExamples(files: readonly string[], limit: number | undefined, onNote: (line: string) => void): Promise<QaExample[]> {
-  const { examples, report } = await loadExamples([...files], { limit });
+  const { examples, report } = await loadExamples([...files], { split: "evaluation", limit });
   for (const line of dataWarnings(report)) onNote(line);
   return examples;
 }

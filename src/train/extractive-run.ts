@@ -143,7 +143,7 @@ export function readerOptions(recipe: Recipe): ReaderOptions {
 async function openData(recipe: Recipe): Promise<{ train: QaExample[]; evaluation: QaExample[]; reports: DataReport[] }> {
   const loaded = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples, maxBadRows: recipe.max_bad_rows });
   if (recipe.eval_files.length > 0) {
-    const evaluation = await loadExamples(recipe.eval_files, { limit: recipe.max_eval_samples, maxBadRows: recipe.max_bad_rows });
+    const evaluation = await loadExamples(recipe.eval_files, { split: "evaluation", limit: recipe.max_eval_samples, maxBadRows: recipe.max_bad_rows });
     return { train: loaded.examples, evaluation: evaluation.examples, reports: [loaded.report, evaluation.report] };
   }
   if (recipe.validation_split === 0) return { train: loaded.examples, evaluation: [], reports: [loaded.report] };
