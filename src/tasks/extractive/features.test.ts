@@ -73,7 +73,7 @@ describe("makeFeatures", () => {
     const kept = example("In Rome", "Where?", [["Rome", 3]], "kept");
     const { report } = await featuresOf([cut, kept], { maxLength: 64, stride: undefined });
     expect(report).toMatchObject({ answersCutOff: 1, windowsWithoutAnswer: 1, windows: 2, longContexts: 1 });
-    await expect(featuresOf([cut], { maxLength: 64, stride: undefined })).rejects.toThrow(/1 answers cut off[^]*doc_stride/);
+    await expect(featuresOf([cut], { maxLength: 64, stride: undefined })).rejects.toThrow(/1 answers cut off[^]*set stride/);
     expect((await featuresOf([cut], { maxLength: 64, stride: undefined, forTraining: false })).features).toHaveLength(1);
   });
 
