@@ -7,7 +7,7 @@ import { type OpenRun, openRun } from "../train/open-run.js";
 import { loadRecipe } from "../train/recipe-load.js";
 import { recipeKeys } from "../train/recipe-keys.js";
 import type { Recipe } from "../train/recipe.js";
-import { findStart } from "../train/resume.js";
+import { checkStart } from "../train/resume.js";
 import type { Run } from "../train/run.js";
 import { trainRun } from "../train/train-run.js";
 import { exitCodes } from "./failure.js";
@@ -35,7 +35,7 @@ export function registerTrain(program: Command, open: OpenRun = openRun): void {
       const { file, overrides } = recipeAndSettings([first, ...others], options.set);
       const output = new Output(options.json ?? false);
       const recipe = await loadRecipe(file, overrides, { onNote: (line) => output.note(line) });
-      await findStart(recipe); // an output folder in use, or one that cannot be written, is told before the data are read
+      await checkStart(recipe); // an output folder in use, or one that cannot be written, is told before the data are read
       await checkWritable(recipe.output_dir);
       const run = await open(recipe);
       try {

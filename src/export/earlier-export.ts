@@ -12,7 +12,7 @@ import { LecternError } from "../errors.js";
 import { readContainedText } from "../files/plain-file.js";
 import type { Reader } from "../tasks/extractive/reader.js";
 import type { ExportedFile, ExportReport } from "./export-reader.js";
-import { checksum } from "./checksum.js";
+import { checksum } from "../files/checksum.js";
 
 export const reportFile = "export_report.json";
 

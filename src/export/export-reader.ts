@@ -17,7 +17,7 @@ import { LecternError } from "../errors.js";
 import { modelDefinition } from "../models/index.js";
 import { describeWrappers, openReader, type Reader } from "../tasks/extractive/reader.js";
 import { calibrate } from "./calibrate.js";
-import { checksum } from "./checksum.js";
+import { checksum } from "../files/checksum.js";
 import {
   bringEarlierFiles,
   keptExternalData,

@@ -1,13 +1,16 @@
 /**
  * checkpoint-N folders: written whole or not at all, the oldest removed beyond save_total_limit (never the best, never the newest), found
- * again after a crash. A checkpoint holds the model, the optimizer's state, the recipe, and trainer_state.json with the size of each of the
- * other files, so that one which a copy or a disk has cut short is told from a whole one.
+ * again after a crash. A checkpoint holds the model, the optimizer's state, the recipe, trainer_state.json, and the checksums of all these, so
+ * that one which a copy, a disk or a hand has damaged is told from a whole one.
  */
+import { existsSync } from "node:fs";
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { recoverFolder, writeFileAtomic, writeFolderAtomic } from "../checkpoint/atomic.js";
+import { recoverFolder, writeFilesAtomic, writeFolderAtomic } from "../checkpoint/atomic.js";
+import { checksum } from "../files/checksum.js";
 import { systemCode } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
+import { changedChecksums, checksumProblem, checksumsFile, writeChecksums } from "./checkpoint-checksums.js";
 import type { Saveable } from "./run.js";
 import { type SavedState, type StateSettings, type TrainerState, checkpointStep, readTrainerState } from "./trainer-state.js";
 
@@ -18,6 +21,14 @@ export interface CheckpointOptions {
   settings: StateSettings;
   /** The resolved recipe, saved with every checkpoint. */
   recipe: string;
+}
+
+/** What `loadBest` did. */
+export interface LoadedBest {
+  /** The checkpoint whose model is in memory now, where that is another than before. */
+  folder?: string;
+  /** Better checkpoints that are gone or damaged, and how. */
+  passedOver: string[];
 }
 
 /** The checkpoints of one run. */
@@ -44,14 +55,19 @@ export class Checkpoints {
     const { settings } = this.options;
     const folder = this.folder(state);
     state.considerCheckpoint(folder);
-    if (this.own.has(folder)) {
-      await writeFileAtomic(join(folder, stateFile), state.toJson(settings, await fileSizes(folder)));
+    if (this.own.has(folder) && existsSync(join(folder, checksumsFile))) {
+      await writeFilesAtomic(folder, async (temporary) => {
+        await writeFile(join(temporary, stateFile), state.toJson(settings));
+        const sum = await checksum(join(temporary, stateFile));
+        await writeFile(join(temporary, checksumsFile), changedChecksums(folder, stateFile, sum));
+      });
     } else {
       await writeFolderAtomic(folder, async (temporary) => {
         await this.saveable.saveModel(temporary);
         await this.saveable.saveState(temporary);
         await writeFile(join(temporary, "recipe.yaml"), this.options.recipe);
-        await writeFile(join(temporary, stateFile), state.toJson(settings, await fileSizes(temporary)));
+        await writeFile(join(temporary, stateFile), state.toJson(settings));
+        await writeChecksums(temporary, stateFile);
       });
       this.own.add(folder);
     }
@@ -73,11 +89,26 @@ export class Checkpoints {
     }
   }
 
-  /** Leaves the model of the best checkpoint in memory; returns its folder when that changed the model. */
-  async loadBest(state: TrainerState): Promise<string | undefined> {
-    if (state.bestCheckpoint === null || checkpointStep(state.bestCheckpoint) === state.globalStep) return undefined;
-    await this.saveable.loadModel(state.bestCheckpoint);
-    return state.bestCheckpoint;
+  /**
+   * Leaves the model of the best checkpoint in memory. One that was removed or damaged while the run went on is passed over, and the best of those
+   * that are left taken: a training must not end without a model.
+   */
+  async loadBest(state: TrainerState): Promise<LoadedBest> {
+    const passedOver: string[] = [];
+    for (;;) {
+      const { bestCheckpoint: best } = state;
+      if (best === null || checkpointStep(best) === state.globalStep) return { passedOver };
+      const problem = await problemOf(best);
+      if (problem === undefined) {
+        await this.saveable.loadModel(best);
+        return { folder: best, passedOver };
+      }
+      passedOver.push(`${best}: ${problem}`);
+      state.bestCheckpoint = null;
+      for (const { folder } of await listCheckpoints(this.options.outputDir)) {
+        if (!passedOver.some((line) => line.startsWith(`${folder}: `))) state.considerCheckpoint(folder);
+      }
+    }
   }
 
   private async rotate(newest: string, best: string | null): Promise<string[]> {
@@ -159,29 +190,15 @@ export async function latestCheckpoint(outputDir: string): Promise<ResumePoint |
 
 /** What keeps a checkpoint from being whole, in a sentence. */
 async function problemOf(folder: string): Promise<string | undefined> {
-  let saved: SavedState;
+  const damage = await checksumProblem(folder, stateFile);
+  if (damage !== undefined) return damage;
   try {
-    saved = await readTrainerState(folder);
+    await readTrainerState(folder);
+    return undefined;
   } catch (error) {
     if (error instanceof LecternError) return error.detail.message;
     throw error;
   }
-  const sizes = await fileSizes(folder);
-  for (const [name, size] of Object.entries(saved.stateful_callbacks.Lectern.attributes.files)) {
-    if (!(name in sizes)) return `${name} is missing.`;
-    if (sizes[name] !== size) return `${name} has ${sizes[name]} bytes instead of ${size}.`;
-  }
-  return undefined;
-}
-
-/** Sizes in bytes of a folder's files, the state file left out. */
-async function fileSizes(folder: string): Promise<Record<string, number>> {
-  const sizes: Record<string, number> = {};
-  for (const name of (await names(folder)).sort()) {
-    const found = await stat(join(folder, name));
-    if (found.isFile() && name !== stateFile) sizes[name] = found.size;
-  }
-  return sizes;
 }
 
 async function names(folder: string): Promise<string[]> {

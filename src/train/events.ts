@@ -31,6 +31,8 @@ export type TrainEvent =
       stoppedEarly: boolean;
       /** The checkpoint whose model the run ends with, when that is not the last. */
       loadedBest?: string;
+      /** Checkpoints that were better and are gone or damaged, and how. */
+      passedOver?: string[];
       /** What all_results.json holds. */
       results: Record<string, number>;
     };

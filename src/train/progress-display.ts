@@ -66,6 +66,7 @@ export class ProgressDisplay {
         return this.line(`stopped after step ${event.step}`);
       case "done":
         if (event.stoppedEarly) this.line(`stopped early after step ${event.step}: no improvement any more`);
+        for (const problem of event.passedOver ?? []) this.line(`passed over a better checkpoint that is not whole: ${problem}`);
         if (event.loadedBest !== undefined) this.line(`the best model is that of ${event.loadedBest}`);
         return this.close();
       default:

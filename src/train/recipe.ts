@@ -59,7 +59,7 @@ export const recipeSchema = z.strictObject({
     .describe("Keep padding out of the loss's softmax. false (with pad_to_max_length) gives transformers' figures."),
 
   // Optimization
-  num_train_epochs: z.number().positive().default(3).describe("Passes over the training data; may be a fraction."),
+  num_train_epochs: z.number().positive().max(1e6).default(3).describe("Passes over the training data; may be a fraction."),
   max_steps: z.int().min(-1).default(-1).describe("Optimizer steps of the whole run; when positive it overrides num_train_epochs."),
   per_device_train_batch_size: count(1).default(8).describe("Windows in a batch."),
   gradient_accumulation_steps: count(1).default(1).describe("Batches in one optimizer step."),

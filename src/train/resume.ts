@@ -2,10 +2,12 @@
  * Where a run starts: anew in a folder that is free, or from a checkpoint. Nothing that another run wrote is taken over or removed unless
  * the recipe says so.
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { LecternError } from "../errors.js";
+import { holdFolder } from "../files/folder-lock.js";
 import { type ResumePoint, latestCheckpoint, listCheckpoints, namedCheckpoint } from "./checkpoints.js";
 import { type Recipe, recipeSchema } from "./recipe.js";
 
@@ -17,7 +19,20 @@ export interface Start {
 }
 
 /**
- * Looks where a run would start. Changes nothing, so it can be asked before anything slow is opened.
+ * Looks where a run would start, before anything slow is opened; leaves the output folder free for the run itself.
+ * @throws those of findStart, and FOLDER_HELD where another run is writing into the folder
+ */
+export async function checkStart(recipe: Recipe): Promise<void> {
+  const held = existsSync(recipe.output_dir) ? holdFolder(recipe.output_dir, "a training") : undefined;
+  try {
+    await findStart(recipe);
+  } finally {
+    held?.release();
+  }
+}
+
+/**
+ * Where a run starts; its output folder is held.
  *
  * @throws LecternError CHECKPOINT_NOT_FOUND, CHECKPOINT_INCOMPLETE, OUTPUT_IN_USE
  */
@@ -62,6 +77,20 @@ async function inTheWay(
     });
   }
   return later;
+}
+
+/**
+ * Refuses a checkpoint that is further than the recipe's training goes.
+ * @throws LecternError CHECKPOINT_MISMATCH
+ */
+export function checkStep({ folder, saved }: ResumePoint, totalSteps: number): void {
+  if (saved.global_step <= totalSteps) return;
+  throw new LecternError("CHECKPOINT_MISMATCH", {
+    message: `The checkpoint ${folder} is further than this training goes.`,
+    expected: `a checkpoint of at most ${totalSteps} steps, as many as the recipe asks for`,
+    received: `one after step ${saved.global_step}`,
+    next: "Raise num_train_epochs or max_steps, resume from an earlier checkpoint, or start anew.",
+  });
 }
 
 /** Keys that change where results go or how fast they come, and not what they are. */

@@ -5,7 +5,7 @@ import type { TrainEvent } from "./events.js";
 import { openRun } from "./open-run.js";
 import { loadRecipe, parseRecipe } from "./recipe-load.js";
 import type { RecipeInput } from "./recipe.js";
-import { findStart } from "./resume.js";
+import { checkStart } from "./resume.js";
 import { trainRun } from "./train-run.js";
 
 export interface TrainOptions {
@@ -38,7 +38,7 @@ export interface TrainedModel {
 export async function train(recipe: string | RecipeInput, { overrides, onNote, onEvent, signal }: TrainOptions = {}): Promise<TrainedModel> {
   const resolved =
     typeof recipe === "string" ? await loadRecipe(recipe, overrides, { onNote }) : parseRecipe(stringify(recipe), { file: "recipe", overrides, onNote });
-  await findStart(resolved); // an output folder in use is told before the data are read
+  await checkStart(resolved); // an output folder in use is told before the data are read
   const run = await openRun(resolved);
   try {
     for await (const event of trainRun(resolved, run, { signal })) {

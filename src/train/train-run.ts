@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
+import { holdFolder } from "../files/folder-lock.js";
 import { makeFolder } from "../files/make-folder.js";
 import { Checkpoints, type ResumePoint, removeCheckpoint } from "./checkpoints.js";
 import { createDue, totalSteps } from "./due.js";
@@ -12,7 +13,7 @@ import type { TrainEvent } from "./events.js";
 import { modelCard } from "./model-card.js";
 import { recipeToYaml } from "./recipe-load.js";
 import type { Recipe } from "./recipe.js";
-import { findStart, resumeNotes } from "./resume.js";
+import { checkStep, findStart, resumeNotes } from "./resume.js";
 import { finalEvaluation, trainResults } from "./results.js";
 import type { Run } from "./run.js";
 import { createSchedule, warmupSteps } from "./schedule.js";
@@ -29,6 +30,17 @@ import { type StateSettings, TrainerState } from "./trainer-state.js";
  * for await (const event of trainRun(recipe, run)) if (event.type === "done") console.log(event.results.f1);
  */
 export async function* trainRun<B>(recipe: Recipe, run: Run<B>, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<TrainEvent> {
+  await makeFolder(recipe.output_dir);
+  if (recipe.logging_dir !== undefined) await makeFolder(recipe.logging_dir);
+  const held = holdFolder(recipe.output_dir, "a training");
+  try {
+    yield* runInHeldFolder(recipe, run, signal);
+  } finally {
+    held.release();
+  }
+}
+
+async function* runInHeldFolder<B>(recipe: Recipe, run: Run<B>, signal: AbortSignal | undefined): AsyncGenerator<TrainEvent> {
   const { output_dir: outputDir } = recipe;
   const { stepsPerEpoch } = run.batches;
   const total = totalSteps(recipe, stepsPerEpoch);
@@ -36,9 +48,8 @@ export async function* trainRun<B>(recipe: Recipe, run: Run<B>, { signal }: { si
   const evaluationDue = due(recipe.eval_strategy, recipe.eval_steps);
   const logDue = due(recipe.logging_strategy, recipe.logging_steps);
 
-  await makeFolder(outputDir);
-  if (recipe.logging_dir !== undefined) await makeFolder(recipe.logging_dir);
   const start = await findStart(recipe);
+  if (start.from !== undefined) checkStep(start.from, total);
   for (const folder of start.inTheWay) await removeCheckpoint(folder);
   const state = newState(recipe, stepsPerEpoch);
   const settings = stateSettings(recipe, total);

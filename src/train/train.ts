@@ -4,7 +4,7 @@
  * anywhere and resumed makes the same steps, evaluations and checkpoints as one that was not.
  */
 import { InternalError, type LecternError } from "../errors.js";
-import type { Checkpoints } from "./checkpoints.js";
+import type { Checkpoints, LoadedBest } from "./checkpoints.js";
 import type { Due } from "./due.js";
 import type { TrainEvent } from "./events.js";
 import { lossNotFinite } from "./loss-not-finite.js";
@@ -59,7 +59,7 @@ export async function* train<B>(loop: TrainLoop<B>): AsyncGenerator<TrainEvent> 
     yield { type: "step", step: state.globalStep, epoch: state.epoch, learningRate, ...result, seconds };
     if (due.log(state.globalStep)) yield logged(state, learningRate, result.gradientNorm);
   }
-  const loadedBest = loop.loadBestModelAtEnd ? await checkpoints.loadBest(state) : undefined;
+  const { folder: loadedBest, passedOver }: LoadedBest = loop.loadBestModelAtEnd ? await checkpoints.loadBest(state) : { passedOver: [] };
   const results = allResults(state, finalEvaluation(state, loadedBest));
   state.logHistory.push({ ...trainResults(state), epoch: state.epoch, step: state.globalStep });
   yield {
@@ -68,6 +68,7 @@ export async function* train<B>(loop: TrainLoop<B>): AsyncGenerator<TrainEvent> 
     epoch: state.epoch,
     stoppedEarly: state.stoppedEarly,
     ...(loadedBest && { loadedBest }),
+    ...(passedOver.length > 0 && { passedOver }),
     results,
   };
 }

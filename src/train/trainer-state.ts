@@ -123,9 +123,9 @@ export class TrainerState {
     return isBest;
   }
 
-  /** Makes `folder`, which is being saved now, the best checkpoint if its evaluation beats that of the best one so far. */
+  /** Makes `folder` the best checkpoint if its evaluation beats that of the best one so far. */
   considerCheckpoint(folder: string): void {
-    const now = this.evaluationAt(this.globalStep);
+    const now = this.evaluationAt(checkpointStep(folder)!);
     if (now === undefined || this.best.metric === undefined) return;
     const before = this.bestCheckpoint === null ? undefined : this.evaluationAt(checkpointStep(this.bestCheckpoint)!);
     if (before === undefined || this.isBetter(this.chosenMetric(now)!, this.chosenMetric(before)!)) this.bestCheckpoint = folder;
@@ -151,8 +151,8 @@ export class TrainerState {
     return metrics[name];
   }
 
-  /** trainer_state.json. `files`: sizes in bytes of the other files of the checkpoint it is saved in. */
-  toJson(settings: StateSettings, files?: Record<string, number>): string {
+  /** trainer_state.json. */
+  toJson(settings: StateSettings): string {
     const { patience, threshold } = this.best;
     const json = {
       best_global_step: this.bestStep,
@@ -177,7 +177,7 @@ export class TrainerState {
             attributes: { early_stopping_patience_counter: this.withoutImprovement },
           },
         }),
-        Lectern: { args: {}, attributes: { total: this.total, since_log: this.sinceLog, ...(files && { files }) } },
+        Lectern: { args: {}, attributes: { total: this.total, since_log: this.sinceLog } },
       },
       total_flos: 0,
       train_batch_size: settings.train_batch_size,
@@ -213,7 +213,7 @@ const savedState = z.object({
   best_model_checkpoint: z.string().nullable(),
   stateful_callbacks: z.object({
     EarlyStoppingCallback: z.object({ attributes: z.object({ early_stopping_patience_counter: count }) }).optional(),
-    Lectern: z.object({ attributes: z.object({ total: sums, since_log: sums, files: z.record(z.string(), z.number()) }) }),
+    Lectern: z.object({ attributes: z.object({ total: sums, since_log: sums }) }),
   }),
 });
 export type SavedState = z.infer<typeof savedState>;
