@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from transformers import (
-    AlbertConfig, AutoModelForQuestionAnswering, BertConfig, CamembertConfig, DebertaV2Config, DistilBertConfig, ElectraConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig,
+    AlbertConfig, AutoModelForQuestionAnswering, BertConfig, CamembertConfig, DebertaV2Config, DistilBertConfig, ElectraConfig, ModernBertConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig,
 )  # fmt: skip
 
 from reader_case import forward_and_backward, load_inputs, load_model, no_decay_names, train, trainable
@@ -32,6 +32,8 @@ DEBERTA = dict(
     BERT_SIZES, max_position_embeddings=64, relative_attention=True, position_biased_input=False, share_att_key=True,
     norm_rel_ebd="layer_norm", pad_token_id=0,
 )  # fmt: skip
+
+SPECIAL = dict(pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2)
 
 
 @dataclass
@@ -116,6 +118,24 @@ CASES = [
         "mpnet", MPNetConfig(**BERT_SIZES, max_position_embeddings=50), 17, 44, [Row(6, 35, 20, 23), Row(5, 9, 0, 0), Row(4, 21, 8, IGNORED)],
         left_padding=[1], pad_inside=[(2, 9)],
     ),
+    # windows of 4 places to either side in the local layers: padding far from tokens sees none
+    Case(
+        "modernbert",
+        ModernBertConfig(
+            vocab_size=60, hidden_size=32, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32, max_position_embeddings=40,
+            local_attention=8, **SPECIAL,
+        ), 18, 33, [Row(5, 25, 20, 23), Row(5, 9, 0, 0), Row(4, 16, 8, IGNORED)],
+    ),
+    Case(
+        "modernbert-biases",
+        ModernBertConfig(
+            vocab_size=50, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=24, max_position_embeddings=30,
+            local_attention=6, norm_bias=True, attention_bias=True, mlp_bias=True, classifier_bias=True, hidden_activation="silu",
+            classifier_activation="relu", norm_eps=1e-3, layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+            rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 500.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 50.0}},
+            **SPECIAL,
+        ), 19, 24, [Row(4, 13, 8, 10), Row(3, 6, 9, 11), Row(2, 9, 0, 0)], left_padding=[1],
+    ),
     Case("electra", ElectraConfig(**BERT, embedding_size=24), 13, 24, ROWS, token_types=2),
 ]  # fmt: skip
 
@@ -157,10 +177,10 @@ def randomise(model, random):
                 parameter.copy_(0.6 * noise)  # the padding rows too, which are not zero in published checkpoints either
             elif "relative_attention_bias" in name:
                 parameter.copy_(noise)
-            elif "layernorm" in name.lower() or "layer_norm" in name.lower():
+            elif "norm" in name.lower():
                 parameter.copy_(0.2 * noise + (1 if name.endswith("weight") else 0))
             elif parameter.dim() == 2:
-                gain = 1.5 if "qa_outputs" not in name else 3.0
+                gain = 3.0 if name in ("qa_outputs.weight", "classifier.weight") else 1.5
                 parameter.copy_(gain / math.sqrt(parameter.shape[1]) * noise)
             else:
                 parameter.copy_(0.2 * noise)
@@ -172,6 +192,13 @@ def legacy_config(config):
     if config["model_type"] == "distilbert":
         old = {k: v for k, v in old.items() if k not in ("bos_token_id", "eos_token_id")}
         old["tie_weights_"] = True
+    elif config["model_type"] == "modernbert":
+        rope = old.pop("rope_parameters")
+        kinds = old["layer_types"]
+        if kinds == ["sliding_attention" if i % 3 else "full_attention" for i in range(len(kinds))]:
+            del old["layer_types"]
+            old["global_attn_every_n_layers"] = 3
+        old |= {"global_rope_theta": rope["full_attention"]["rope_theta"], "local_rope_theta": rope["sliding_attention"]["rope_theta"]}
     elif config["model_type"] == "deberta-v2":
         old["pos_att_type"] = "|".join(config["pos_att_type"])
     else:

@@ -16,6 +16,16 @@ from transformers import AutoModelForQuestionAnswering, Trainer, get_scheduler
 torch.set_num_threads(1)  # sums in one fixed order: the same figures on every machine with the same instructions
 torch.use_deterministic_algorithms(True)
 
+softmax = torch.nn.functional.softmax
+
+
+def softmax_as_given(x, dim=None, _stacklevel=3, dtype=None):
+    """softmax, in float64 where x is: ModernBERT asks for float32, in which float64's lowest number, its mask, is minus infinity."""
+    return softmax(x, dim, _stacklevel, None if x.dtype == torch.float64 else dtype)
+
+
+torch.nn.functional.softmax = softmax_as_given
+
 
 def load_model(folder, dtype=torch.float32, config="config.json"):
     """The reader of a case folder, dropout off, eager attention. `config` names the config file to read."""

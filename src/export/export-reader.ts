@@ -218,7 +218,7 @@ async function typedGraph(type: ExportedType, { reader, runtime, calibration }: 
   const { features } = calibration === undefined ? { features: [] } : await proofData(reader, calibration, false);
   const ranges =
     calibration === undefined ? undefined : await calibrate(runtime, graph, reader, features, { cutOff: options.cutOff ?? defaultCutOff });
-  return quantiseGraph(graph, { ranges, keep: (weight) => weight.startsWith("qa_outputs.") });
+  return quantiseGraph(graph, { ranges, keep: (weight) => weight.startsWith(`${reader.encoder.head.output}.`) });
 }
 
 /** config.json; transformers.js learns from it which files have external data. */

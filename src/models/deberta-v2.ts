@@ -16,7 +16,7 @@ import { activations, dense, embedding, norm } from "../nn/layers.js";
 import { checkpointNames, type Declarations, embeddingParameters, normParameters } from "../nn/parameters.js";
 import { bertConfig, bertEmbeddingNames, bertLayerNames, headsDivideWidth } from "./bert.js";
 import { layerCount, size } from "./config-fields.js";
-import { defineModel } from "./define-model.js";
+import { defineModel, plainHead } from "./define-model.js";
 
 const convolutionActivations = { ...activations, tanh } as const;
 
@@ -271,7 +271,7 @@ export const debertaV2 = defineModel<DebertaConfig>({
       },
       hidden: `x ${layers}`,
       width,
-      headDropout: 0,
+      head: plainHead(`x ${layers}`),
       deviation: config.initializer_range,
       vocabularySize: config.vocab_size,
       maxLength: config.max_position_embeddings,

@@ -1,6 +1,23 @@
 /** What an architecture's file declares: how its config.json is read and which blocks make its network. */
 import type { z } from "zod";
-import type { Network } from "../engine/block/block.js";
+import type { Call, Network } from "../engine/block/block.js";
+
+/** What transformers' class with a question-answering head puts behind an encoder. */
+export interface ReaderHead {
+  /** Calls between the last hidden states and the layer of the two logits; none in most models. */
+  readonly calls: readonly Call[];
+  /** The tensor [batch, seq, width] that the layer reads. */
+  readonly reads: string;
+  /** The layer's name in checkpoints. */
+  readonly output: string;
+  /** Dropout before the layer. */
+  readonly dropout: number;
+}
+
+/** The head that most models have: one layer, `qa_outputs`, of the last hidden states. */
+export function plainHead(hidden: string, dropout = 0): ReaderHead {
+  return { calls: [], reads: hidden, output: "qa_outputs", dropout };
+}
 
 /** An encoder without a head: tasks add their own call behind `hidden`. */
 export interface Encoder {
@@ -9,8 +26,7 @@ export interface Encoder {
   /** The network's tensor of last hidden states [batch, seq, width]. */
   readonly hidden: string;
   readonly width: number;
-  /** Dropout before a question-answering head. */
-  readonly headDropout: number;
+  readonly head: ReaderHead;
   /** Standard deviation of fresh weights. */
   readonly deviation: number;
   readonly vocabularySize: number;

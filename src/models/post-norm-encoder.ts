@@ -4,7 +4,7 @@ import { type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-la
 import { checkpointNames } from "../nn/parameters.js";
 import { relativeBias, type RelativeBiasOptions } from "../nn/relative-bias.js";
 import { longestInput, tokenEmbeddings, type TokenEmbeddingsOptions } from "../nn/token-embeddings.js";
-import type { Encoder } from "./define-model.js";
+import { type Encoder, plainHead } from "./define-model.js";
 
 export interface PostNormEncoderOptions {
   /** Path under which full models hold the encoder (`bert.`). */
@@ -34,6 +34,7 @@ export function postNormEncoder(options: PostNormEncoderOptions): Encoder {
   const { prefix, embeddings, layer, layerPaths } = options;
   const embed = tokenEmbeddings(embeddings);
   const block = postNormEncoderLayer({ ...layer, ...(options.distances && { relative: true }) });
+  const hidden = `x ${layerPaths.length}`;
   const calls = layerPaths.map((path, index): Call => ({
     block,
     name: layerPaths.indexOf(path) === index ? path : `${path}, layer ${index}`,
@@ -57,9 +58,9 @@ export function postNormEncoder(options: PostNormEncoderOptions): Encoder {
         ...calls,
       ],
     },
-    hidden: `x ${layerPaths.length}`,
+    hidden,
     width: layer.width,
-    headDropout: options.headDropout,
+    head: plainHead(hidden, options.headDropout),
     deviation: layer.deviation,
     vocabularySize: embeddings.vocabulary,
     maxLength: longestInput(embeddings),

@@ -7,7 +7,7 @@ export function dense({ parameters }: BlockScope, name: string, x: Value): Value
   return linear(x, parameters[`${name}.weight`], parameters[`${name}.bias`]);
 }
 
-/** Layer normalisation over the last axis. */
+/** Layer normalisation over the last axis; the bias is left out where none is declared. */
 export function norm({ parameters }: BlockScope, name: string, x: Value, epsilon: number): Value {
   return layerNorm(x, parameters[`${name}.weight`], parameters[`${name}.bias`], epsilon);
 }

@@ -3,19 +3,19 @@ import type { ParameterDeclaration } from "../engine/block/block.js";
 
 export type Declarations = Record<string, ParameterDeclaration>;
 
-/** `name.weight` [out, in] and `name.bias` [out]. */
-export function denseParameters(name: string, inputs: number, outputs: number, deviation: number): Declarations {
+/** `name.weight` [out, in] and, where there is one, `name.bias` [out]. */
+export function denseParameters(name: string, inputs: number, outputs: number, deviation: number, bias = true): Declarations {
   return {
     [`${name}.weight`]: { shape: [outputs, inputs], initialise: { kind: "normal", deviation }, decay: true },
-    [`${name}.bias`]: { shape: [outputs], initialise: { kind: "zeros" }, decay: false },
+    ...(bias && { [`${name}.bias`]: { shape: [outputs], initialise: { kind: "zeros" }, decay: false } as const }),
   };
 }
 
-/** `name.weight` and `name.bias`, both [width], of a layer normalisation. */
-export function normParameters(name: string, width: number): Declarations {
+/** `name.weight` and, where there is one, `name.bias`, both [width], of a layer normalisation. */
+export function normParameters(name: string, width: number, bias = true): Declarations {
   return {
     [`${name}.weight`]: { shape: [width], initialise: { kind: "ones" }, decay: false },
-    [`${name}.bias`]: { shape: [width], initialise: { kind: "zeros" }, decay: false },
+    ...(bias && { [`${name}.bias`]: { shape: [width], initialise: { kind: "zeros" }, decay: false } as const }),
   };
 }
 

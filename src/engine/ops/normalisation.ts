@@ -11,17 +11,21 @@ export const LayerNormalization = defineOp<NormalisationAttributes>({
   name: "LayerNormalization",
   infer: ([x, gain, bias]) => {
     requireSame(gain.shape[0], x.shape[x.rank - 1], "the gain and the last dimension");
-    requireSame(bias.shape[0], x.shape[x.rank - 1], "the bias and the last dimension");
+    if (bias !== undefined) requireSame(bias.shape[0], x.shape[x.rank - 1], "the bias and the last dimension");
     const statistics = { dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] };
     return [x, statistics, statistics];
   },
   // x̂ = (x − μ)/σ, y = g∘x̂ + b: dg = Σ dy∘x̂, db = Σ dy, dx = (dx̂ − mean dx̂ − x̂·mean(dx̂∘x̂))/σ with dx̂ = dy∘g
-  vjp: ({ dy, inputs: [x, gain], outputs: [, centre, inverseDeviation] }) => {
+  vjp: ({ dy, inputs: [x, gain, bias], outputs: [, centre, inverseDeviation] }) => {
     const leading = x.shape.slice(0, -1).map((_, axis) => axis);
     const normalised = mul(sub(x, centre), inverseDeviation);
     const dNormalised = mul(dy, gain);
     const shared = add(mean(dNormalised, [-1], { keepDimensions: true }), mul(normalised, mean(mul(dNormalised, normalised), [-1], { keepDimensions: true })));
-    return [mul(sub(dNormalised, shared), inverseDeviation), sum(mul(dy, normalised), leading), sum(dy, leading)];
+    return [
+      mul(sub(dNormalised, shared), inverseDeviation),
+      sum(mul(dy, normalised), leading),
+      ...(bias === undefined ? [] : [sum(dy, leading)]),
+    ];
   },
   cost: "heavy",
   lower: (emit, inputs, { attributes: { epsilon } }) =>
@@ -29,13 +33,14 @@ export const LayerNormalization = defineOp<NormalisationAttributes>({
   sample: (random) => [
     { inputs: [random.normal([2, 3, 4]), random.normal([4]), random.normal([4])], attributes: { epsilon: 1e-5 } },
     { inputs: [random.normal([1, 5]), random.normal([5]), random.normal([5])], attributes: { epsilon: 1e-3 } },
+    { inputs: [random.normal([2, 3]), random.normal([3])], attributes: { epsilon: 1e-3 } },
     { inputs: [random.normal([0, 3]), random.normal([3]), random.normal([3])], attributes: { epsilon: 1e-3 } },
   ],
 });
 
 /** (x − mean)/√(variance + ε)·gain + bias over the last axis. */
-export function layerNorm(x: Value, gain: Value, bias: Value, epsilon: number): Value {
-  return LayerNormalization.apply([x, gain, bias], { epsilon })[0];
+export function layerNorm(x: Value, gain: Value, bias: Value | undefined, epsilon: number): Value {
+  return LayerNormalization.apply(bias === undefined ? [x, gain] : [x, gain, bias], { epsilon })[0];
 }
 
 export const RmsNormalization = defineOp<NormalisationAttributes>({

@@ -56,7 +56,7 @@ function crossEntropies(logits: Value, targets: Value): Value {
  * weights of ½/N for the N samples of an optimizer step, the losses of its micro-batches add up to the step's mean.
  */
 export function readerNetwork(encoder: Encoder, options: HeadOptions): Network {
-  const block = head(encoder.width, encoder.headDropout, encoder.deviation, options);
+  const block = head(encoder.width, encoder.head.dropout, encoder.deviation, options);
   return {
     inputs: {
       ...encoder.network.inputs,
@@ -67,11 +67,12 @@ export function readerNetwork(encoder: Encoder, options: HeadOptions): Network {
     },
     calls: [
       ...encoder.network.calls,
+      ...encoder.head.calls,
       {
         block,
-        name: "qa_outputs",
+        name: encoder.head.output,
         inputs: {
-          x: encoder.hidden,
+          x: encoder.head.reads,
           attention_mask: "attention_mask",
           start_positions: "start_positions",
           end_positions: "end_positions",
@@ -79,7 +80,7 @@ export function readerNetwork(encoder: Encoder, options: HeadOptions): Network {
           end_weights: "end_weights",
         },
         outputs: { start_logits: "start_logits", end_logits: "end_logits", loss: "loss" },
-        parameters: checkpointNames(block.parameters, "", { output: "qa_outputs" }),
+        parameters: checkpointNames(block.parameters, "", { output: encoder.head.output }),
       },
     ],
   };
