@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testRuntime } from "../../test/engine/compute-graph.js";
 import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js";
-import { createParameterStore, type ParameterDeclaration } from "../engine/index.js";
+import { createParameterStore, networkParameters, type ParameterDeclaration } from "../engine/index.js";
+import { buildModel, models } from "./index.js";
+import { matchWeights } from "./weight-names.js";
 import { checkWeights, loadWeights } from "./weights.js";
 
 let folder: string;
@@ -133,6 +135,24 @@ describe("a wrapper's path", () => {
       code: "WEIGHTS_UNMATCHED",
       detail: { received: "one under each of student.bert., teacher.bert." },
     });
+  });
+});
+
+/** `model.` is a wrapper's name in other checkpoints, and ModernBERT's own. */
+describe("the path of ModernBERT", () => {
+  const { network, head, prefix } = buildModel({ model_type: "modernbert", ...models.find(({ type }) => type === "modernbert")!.tiny });
+  const names = [...networkParameters({ inputs: network.inputs, calls: [...network.calls, ...head.calls] }).keys()];
+  const bareName = (name: string) => (name.startsWith(prefix) ? name.slice(prefix.length) : name);
+
+  test.each([
+    ["its own", (name: string) => name, []],
+    ["of the bare encoder", bareName, []],
+    ["a wrapper's of the same name", (name: string) => `model.${name}`, ["model."]],
+    ["DataParallel's", (name: string) => `module.${name}`, ["module."]],
+  ])("%s", (_, rename, wrappers) => {
+    const found = matchWeights(names, names.map(rename), prefix);
+    expect(found.wrappers).toEqual(wrappers);
+    expect([...found.tensors]).toEqual(names.map((name) => [name, rename(name)]));
   });
 });
 

@@ -13,6 +13,7 @@ import type * as TransformersLibrary from "@huggingface/transformers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nativeRuntime } from "../../src/engine/index.js";
 import { exportReader } from "../../src/export/export-reader.js";
+import { models as architectures } from "../../src/models/index.js";
 import type { Feature } from "../../src/tasks/extractive/features.js";
 import { inferSpans } from "../../src/tasks/extractive/infer.js";
 import { createReaderInference, openReader, saveReader } from "../../src/tasks/extractive/reader.js";
@@ -27,7 +28,9 @@ const runtime = nativeRuntime();
 /** transformers.js's names of the types, and the files that they stand for. */
 const dtypes = { fp32: "model", fp16: "model_fp16", q8: "model_quantized" } as const;
 /** By folder: what is exported, and by how much logits of other builds of the same operators may differ (in int8 a rounding may fall the other way). */
-const models = ["minilm", "bert", "distilbert", "roberta"];
+const models = ["minilm", ...architectures.map(({ type }) => type)];
+/** transformers.js has no class with a question-answering head for these: its AutoModel runs them. */
+const withoutHeadClass: readonly string[] = ["modernbert"];
 const tolerance = { fp32: 1e-4, fp16: 2e-2, q8: 2e-1 } as const;
 
 let folder: string;
@@ -82,7 +85,7 @@ describe("transformers.js in Node", () => {
       .replace(/transformers\.node\.cjs$/, "transformers.node.mjs");
     await writeFile(
       script,
-      `import { AutoModelForQuestionAnswering, env, pipeline, Tensor } from ${JSON.stringify(entry)};
+      `import { AutoModel, AutoModelForQuestionAnswering, env, pipeline, Tensor } from ${JSON.stringify(entry)};
 env.allowRemoteModels = false;
 env.localModelPath = ${JSON.stringify(path.join(folder, "models"))} + "/";
 const windows = ${JSON.stringify(windows)};
@@ -90,7 +93,8 @@ const results = {};
 for (const model of ${JSON.stringify(models)}) {
   results[model] = {};
   for (const dtype of ${JSON.stringify(Object.keys(dtypes))}) {
-    const reader = await AutoModelForQuestionAnswering.from_pretrained(model, { dtype });
+    const family = ${JSON.stringify(withoutHeadClass)}.includes(model) ? AutoModel : AutoModelForQuestionAnswering;
+    const reader = await family.from_pretrained(model, { dtype });
     results[model][dtype] = [];
     for (const { ids, typeIds } of windows[model]) {
       const tensor = (values) => new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
@@ -160,8 +164,8 @@ describe("transformers.js in Chromium", () => {
       await page.goto(origin);
       await page.waitForFunction("window.library !== undefined");
       const results = await page.evaluate(
-        async ({ models, names, windows, origin }) => {
-          const { AutoModelForQuestionAnswering, env, Tensor } = (globalThis as unknown as { library: typeof TransformersLibrary }).library;
+        async ({ models, withoutHeadClass, names, windows, origin }) => {
+          const { AutoModel, AutoModelForQuestionAnswering, env, Tensor } = (globalThis as unknown as { library: typeof TransformersLibrary }).library;
           Object.assign(env, {
             allowRemoteModels: false,
             allowLocalModels: true,
@@ -175,7 +179,8 @@ describe("transformers.js in Chromium", () => {
           for (const model of models) {
             all[model] = {};
             for (const dtype of names) {
-              const reader = await AutoModelForQuestionAnswering.from_pretrained(model, { dtype, device: "wasm" });
+              const family = withoutHeadClass.includes(model) ? AutoModel : AutoModelForQuestionAnswering;
+              const reader = await family.from_pretrained(model, { dtype, device: "wasm" });
               all[model][dtype] = [];
               for (const { ids, typeIds } of windows[model]) {
                 const tensor = (values: number[]) => new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
@@ -190,7 +195,7 @@ describe("transformers.js in Chromium", () => {
           }
           return all;
         },
-        { models, names: ["fp32", "fp16", "q8"] as const, windows, origin },
+        { models, withoutHeadClass, names: ["fp32", "fp16", "q8"] as const, windows, origin },
       );
       expect([...hosts]).toEqual([origin]);
       for (const model of models) for (const dtype of ["fp32", "fp16", "q8"] as const) expectLogits(model, dtype, results[model][dtype]);
