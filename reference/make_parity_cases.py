@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from transformers import (
-    AlbertConfig, AutoModelForQuestionAnswering, BertConfig, CamembertConfig, DebertaV2Config, DistilBertConfig, ElectraConfig, ModernBertConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig,
+    AlbertConfig, AutoModelForQuestionAnswering, BertConfig, CamembertConfig, DebertaV2Config, DistilBertConfig, ElectraConfig, MobileBertConfig, ModernBertConfig, MPNetConfig, RobertaConfig, XLMRobertaConfig,
 )  # fmt: skip
 
 from reader_case import forward_and_backward, load_inputs, load_model, no_decay_names, train, trainable
@@ -57,6 +57,7 @@ class Case:
     left_padding: list = field(default_factory=list)  # rows whose padding stands before the tokens
     pad_inside: list = field(default_factory=list)  # (row, position) of padding ids that the mask lets through
     optimizer: dict = field(default_factory=dict)
+    gain: float = 1.0  # of all matrices: below 1 where no norm holds what grows from layer to layer
 
 
 IGNORED = 999
@@ -137,6 +138,27 @@ CASES = [
         ), 19, 24, [Row(4, 13, 8, 10), Row(3, 6, 9, 11), Row(2, 9, 0, 0)], left_padding=[1],
     ),
     Case("electra", ElectraConfig(**BERT, embedding_size=24), 13, 24, ROWS, token_types=2),
+    # trigrams: the last token of a padded row reads the padding's embedding
+    Case(
+        "mobilebert", MobileBertConfig(**dict(BERT, vocab_size=60), embedding_size=12, intra_bottleneck_size=24, num_feedforward_networks=3), 20, 24, ROWS,
+        token_types=2, optimizer=dict(lr=5e-4), gain=0.6,
+    ),
+    # bottlenecks that nothing reads: of queries and keys, since attention reads the one of values too
+    Case(
+        "mobilebert-layer-norm",
+        MobileBertConfig(
+            **dict(BERT, vocab_size=60), embedding_size=20, intra_bottleneck_size=24, num_feedforward_networks=2, use_bottleneck_attention=True,
+            normalization_type="layer_norm", layer_norm_eps=1e-2, trigram_input=False, hidden_act="gelu",
+        ), 21, 22, [Row(4, 13, 8, 10), Row(3, 6, 9, 11), Row(2, 9, 0, 0)], token_types=2, left_padding=[1],
+    ),
+    # neither bottlenecks nor further feed-forward networks, and a layer behind the embeddings that nothing reads
+    Case(
+        "mobilebert-without-bottleneck",
+        MobileBertConfig(
+            **dict(BERT, vocab_size=60), embedding_size=32, num_feedforward_networks=1, use_bottleneck=False, trigram_input=False,
+            key_query_shared_bottleneck=False, type_vocab_size=3,
+        ), 22, 20, [Row(3, 11, 7, 9), Row(2, 6, 5, 8), Row(3, 8, 0, 0)], token_types=3, gain=0.6,
+    ),
 ]  # fmt: skip
 
 
@@ -166,7 +188,7 @@ def make_inputs(case, random):
     return inputs
 
 
-def randomise(model, random):
+def randomise(model, random, scale):
     """Weights of a size at which attention and outputs are far from uniform, and nothing is at its initial 0 or 1."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -174,14 +196,14 @@ def randomise(model, random):
             if "position_embeddings" in name and getattr(model.config, "sinusoidal_pos_embds", False):
                 continue  # the table that transformers computes
             if "embeddings" in name and parameter.dim() == 2:
-                parameter.copy_(0.6 * noise)  # the padding rows too, which are not zero in published checkpoints either
+                parameter.copy_(0.6 * scale * noise)  # the padding rows too, which are not zero in published checkpoints either
             elif "relative_attention_bias" in name:
                 parameter.copy_(noise)
             elif "norm" in name.lower():
                 parameter.copy_(0.2 * noise + (1 if name.endswith("weight") else 0))
             elif parameter.dim() == 2:
                 gain = 3.0 if name in ("qa_outputs.weight", "classifier.weight") else 1.5
-                parameter.copy_(gain / math.sqrt(parameter.shape[1]) * noise)
+                parameter.copy_(scale * gain / math.sqrt(parameter.shape[1]) * noise)
             else:
                 parameter.copy_(0.2 * noise)
 
@@ -237,7 +259,7 @@ def make(case, out):
     random = torch.Generator().manual_seed(case.seed)
     torch.manual_seed(case.seed)
     model = AutoModelForQuestionAnswering.from_config(case.config)
-    randomise(model, random)
+    randomise(model, random, case.gain)
     model.save_pretrained(folder)
     write_json(folder / "inputs.json", make_inputs(case, random))
     write_json(folder / "config.legacy.json", legacy_config(json.loads((folder / "config.json").read_text())))

@@ -22,6 +22,10 @@ const sizes: Record<string, Record<string, unknown>> = {
   camembert: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
   albert: { embedding_size: 12, hidden_size: 16, num_hidden_layers: 3, num_attention_heads: 2, intermediate_size: 32 },
   mpnet: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
+  mobilebert: {
+    ...{ embedding_size: 12, hidden_size: 24, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 },
+    ...{ intra_bottleneck_size: 16, num_feedforward_networks: 2 },
+  },
   modernbert: {
     ...{ hidden_size: 16, num_hidden_layers: 4, num_attention_heads: 2, intermediate_size: 24, local_attention: 16 },
     ...{ pad_token_id: 0, bos_token_id: 101, eos_token_id: 102, cls_token_id: 101, sep_token_id: 102 },
@@ -70,7 +74,10 @@ export async function writeTinyReader(folder: string, options: TinyReaderOptions
       },
     ];
   });
-  const files = (options.tokenizer ?? tokenizerFiles.map((name) => join(starter, "minilm-l6", name))).map((path) => ({ name: basename(path), path }));
+  const files = (options.tokenizer ?? tokenizerFiles.map((name) => join(starter, "minilm-l6", name))).map((path) => ({
+    name: basename(path),
+    path,
+  }));
   await saveModelFolder(folder, { config, tensors, files });
   return folder;
 }

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { Block, BlockScope, Call } from "../engine/block/block.js";
-import { add, cast, concat, iota, linear, mul, pad, reshape, slice, symbol, tanh, transpose, type Value } from "../engine/index.js";
+import { add, cast, concat, iota, linear, mul, reshape, symbol, tanh, transpose, type Value } from "../engine/index.js";
 import {
   type DisentangledAttentionOptions,
   disentangledAttentionParameters,
@@ -13,6 +13,7 @@ import {
 } from "../nn/disentangled-attention.js";
 import { afterAttention, afterAttentionParameters, type EncoderLayerOptions } from "../nn/encoder-layer.js";
 import { activations, dense, embedding, norm } from "../nn/layers.js";
+import { neighbours } from "../nn/neighbours.js";
 import { checkpointNames, type Declarations, embeddingParameters, normParameters } from "../nn/parameters.js";
 import { bertConfig, bertEmbeddingNames, bertLayerNames, headsDivideWidth } from "./bert.js";
 import { layerCount, size } from "./config-fields.js";
@@ -179,12 +180,7 @@ function convolution(config: DebertaConfig, dropout: number): Block {
 
 /** torch.nn.Conv1d along the sequence, with its weight [out, in, kernel]: a linear layer of each place's neighbourhood. */
 function convolved({ parameters }: BlockScope, x: Value, width: number, kernel: number): Value {
-  const margin = (kernel - 1) / 2;
-  const padded = pad(x, 1, margin, margin);
-  const neighbourhood = concat(
-    Array.from({ length: kernel }, (_, offset) => slice(padded, 1, offset, seq)),
-    2,
-  ); // [batch, seq, kernel·width]
+  const neighbourhood = concat(neighbours(x, (kernel - 1) / 2), 2); // [batch, seq, kernel·width]
   const weight = reshape(transpose(parameters["convolution.weight"], [0, 2, 1]), [width, kernel * width]);
   return linear(neighbourhood, weight, parameters["convolution.bias"]);
 }

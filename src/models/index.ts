@@ -8,12 +8,25 @@ import { debertaV2 } from "./deberta-v2.js";
 import type { DropoutOverrides, Encoder, ModelDefinition } from "./define-model.js";
 import { distilbert } from "./distilbert.js";
 import { electra } from "./electra.js";
+import { mobilebert } from "./mobilebert.js";
 import { modernbert } from "./modernbert.js";
 import { mpnet } from "./mpnet.js";
 import { roberta } from "./roberta.js";
 import { xlmRoberta } from "./xlm-roberta.js";
 
-export const models: readonly ModelDefinition[] = [bert, distilbert, roberta, xlmRoberta, camembert, electra, albert, mpnet, modernbert, debertaV2];
+export const models: readonly ModelDefinition[] = [
+  bert,
+  distilbert,
+  roberta,
+  xlmRoberta,
+  camembert,
+  electra,
+  albert,
+  mpnet,
+  mobilebert,
+  modernbert,
+  debertaV2,
+];
 
 /** The definition for a config.json. Throws UNKNOWN_MODEL_TYPE with what is supported. */
 export function modelDefinition(config: Readonly<Record<string, unknown>>): ModelDefinition {

@@ -55,12 +55,17 @@ function fillRandomly(store: ParameterStore): void {
 describe.each(models.map((definition) => [definition.type, definition] as const))("%s", (type, definition) => {
   const config = { model_type: type, ...definition.tiny };
   const encoder = buildModel(config);
-  const lastNorm = type === "distilbert" ? "output_layer_norm" : "output.LayerNorm";
+  // MobileBERT does not normalise: all that comes last is one linear function
+  const lastBias =
+    { distilbert: /layer\.1\.output_layer_norm\.bias$/, mobilebert: /layer\.1\.output\..*bias$/ }[type] ??
+    /layer\.1\.output\.LayerNorm\.bias$/;
   const network = readerNetwork(encoder, { maskPadding: true });
   const open = (trained = false) => createParameterStore(testRuntime(), networkParameters(network), () => trained);
 
   test("maps tokens to hidden states of its width, and hides padding", async () => {
-    const store = open();
+    // MobileBERT's trigrams let the last token read the id behind it, padding's
+    const { network } = buildModel({ ...config, ...(type === "mobilebert" && { trigram_input: false }) });
+    const store = createParameterStore(testRuntime(), networkParameters(network), () => false);
     fillRandomly(store);
     const program = await createInferenceExecutor(testRuntime(), network, store, [encoder.hidden]);
     const hidden = (await program.run({ batch, seq }, inputsFor(encoder)))[encoder.hidden];
@@ -84,7 +89,7 @@ describe.each(models.map((definition) => [definition.type, definition] as const)
       const values = gradient!.data as Float32Array;
       expect(values.every(Number.isFinite), name).toBe(true);
       // 0 in exact arithmetic: a softmax does not see a constant, over keys or over positions
-      const unseen = /(key|k_lin|attn\.k)\.bias$|^(qa_outputs|classifier)\.bias$/.test(name) || name.endsWith(`layer.1.${lastNorm}.bias`);
+      const unseen = /(key|k_lin|attn\.k)\.bias$|^(qa_outputs|classifier)\.bias$/.test(name) || lastBias.test(name);
       if (!unseen) expect(Math.hypot(...values), name).toBeGreaterThan(1e-6);
       expect(declaration.decay, name).toBe(!/bias|norm/i.test(name));
     }
@@ -199,6 +204,27 @@ test.each(models.map(({ type, tiny }) => [type, tiny] as const))(
     );
   },
 );
+
+describe("mobilebert", () => {
+  const tiny = { model_type: "mobilebert", ...models.find(({ type }) => type === "mobilebert")!.tiny };
+
+  test.each([
+    [{ key_query_shared_bottleneck: false }, /key_query_shared_bottleneck: must be true, or use_bottleneck_attention/],
+    [{ use_bottleneck: false, num_attention_heads: 5 }, /num_attention_heads: must divide the width of the layers/],
+    [{ num_feedforward_networks: 513 }, /num_feedforward_networks: must not make more than 1024/],
+    [{ normalization_type: "rms_norm" }, /normalization_type: /],
+  ])("%j is told by its key", (wrong, message) => {
+    expect(() => buildModel({ ...tiny, ...wrong })).toThrow(message);
+  });
+
+  test("queries and keys read the wide states where the bottleneck is as wide", () => {
+    const names = (more: object) => [...networkParameters(buildModel({ ...tiny, ...more }).network).keys()];
+    expect(names({ intra_bottleneck_size: 32, key_query_shared_bottleneck: false })).not.toContainEqual(
+      expect.stringContaining("bottleneck.attention"),
+    );
+    expect(names({})).toContain("mobilebert.encoder.layer.1.ffn.0.output.LayerNorm.weight");
+  });
+});
 
 describe("deberta-v2", () => {
   const tiny = { model_type: "deberta-v2", ...models.find(({ type }) => type === "deberta-v2")!.tiny };

@@ -6,7 +6,8 @@ import { createInferenceExecutor, createParameterStore, Graph, input, symbol } f
 import { randomGenerator } from "../engine/random.js";
 import { paddingBias, selfAttention } from "./attention.js";
 import { postNormEncoderLayer } from "./encoder-layer.js";
-import { activations, dense, embedding, norm } from "./layers.js";
+import { activations, dense, embedding, norm, scaleAndShift } from "./layers.js";
+import { neighbours } from "./neighbours.js";
 import { checkpointNames, denseParameters, embeddingParameters, normParameters } from "./parameters.js";
 
 const [batch, seq] = [symbol("batch"), symbol("seq")];
@@ -45,6 +46,24 @@ test("embedding and norm read the parameters under their name", async () => {
   const given = [float32([3, 2], [0, 0, 1, 3, 5, 1]), int64([2], [2, 1]), float32([2], [2, 2]), float32([2], [1, -1])];
   const [{ data }] = await computeGraph(new Graph([table, ids, scale, shift], [{ name: "y", value: y }]), given);
   data.forEach((value, at) => expect(value).toBeCloseTo([3, -3, -1, 1][at], 5));
+});
+
+test("scale and shift are the parameters of a norm without its statistics", async () => {
+  const [x, scale, shift] = [input("x", "float32", [2, 2]), input("scale", "float32", [2]), input("shift", "float32", [2])];
+  const y = scaleAndShift(scopeOf({ "n.weight": scale, "n.bias": shift }), "n", x);
+  const given = [float32([2, 2], [1, 2, 3, 4]), float32([2], [10, -1]), float32([2], [0.5, 0])];
+  const [{ data }] = await computeGraph(new Graph([x, scale, shift], [{ name: "y", value: y }]), given);
+  expect(data).toEqual([10.5, -2, 30.5, -4]);
+});
+
+test.each([1, 3])("the neighbours of each of %d places are the sequence moved, with zeros beyond its ends", async (places) => {
+  const x = input("x", "float32", [batch, seq, 1]);
+  const outputs = neighbours(x, 2).map((value, at) => ({ name: `${at - 2}`, value }));
+  const rows = [0, 1].map((row) => Array.from({ length: places }, (_, at) => 1 + row * places + at));
+  const moved = await computeGraph(new Graph([x], outputs), [float32([2, places, 1], rows.flat())]);
+  expect(moved.map(({ data }) => data)).toEqual(
+    [-2, -1, 0, 1, 2].map((by) => rows.flatMap((row) => row.map((_, at) => row[at + by] ?? 0))),
+  );
 });
 
 test.each(Object.entries(activations))("%s is the function of that name", async (name, activation) => {
