@@ -72,6 +72,7 @@ export const errorCatalogue = {
   DATA_FIELD: "A value in a data file is missing or of the wrong type: correct it at the place that the error names.",
   DATA_ANSWERS: "A question has no answer where it needs one.",
   DATA_BAD_ROWS: "More rows of a data file cannot be read than max_bad_rows allows.",
+  DATA_ROWS_MISSING: "A recipe names rows that a program held in memory, and the program did not give them.",
   DATA_EMPTY: "The data has no question.",
   DATA_OPTION: "A setting for reading data or making features is out of range.",
   DATA_SPLIT: "The data cannot be split as asked.",

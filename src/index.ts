@@ -16,7 +16,8 @@ export type { PreparedQuestion, Question } from "./tasks/extractive/prepared-que
 export type { AnswerOptions, ResolvedAnswerOptions } from "./tasks/extractive/answer-options.js";
 export type { Answer } from "./tasks/extractive/answer-spans.js";
 
-export { type DataReport, loadExamples, type LoadOptions, type QaExample } from "./data/examples.js";
+export { type DataReport, type DataSource, loadExamples, type LoadOptions, type QaExample } from "./data/examples.js";
+export type { NamedRows, QuestionRow, Rows } from "./data/given-rows.js";
 export { shuffled, splitExamples } from "./data/splits.js";
 export { evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from "./evaluate/evaluate-model.js";
 export { readBaselineFigures, type BaselineFigures } from "./evaluate/baseline-figures.js";

@@ -20,6 +20,10 @@ const examples: Record<string, { words?: string[]; prints: RegExp }> = {
     words: ["starter/minilm-l6", "starter/minilm-l6", join(folder, "report"), "4"],
     prints: /^F1 \d+\.\d and \d+\.\d: open .*report\.html\nanswers are 0\.0 characters longer \(95%: 0\.0 to 0\.0\)\n$/,
   },
+  "rows.ts": {
+    words: ["max_steps=1", `output_dir=${join(folder, "rows")}`],
+    prints: /\ntraining: 24 questions in 24 windows of \d+ tokens on average; 12 without an answer\n[^]*F1 \d+\.\d before, \d+\.\d after; /,
+  },
   "score.ts": { prints: /exact match \d+\.\d, F1 \d+\.\d\n$/ },
   "train.ts": { words: small, prints: /^step 1: loss \d\.\d+, .*\nF1 \d+\.\d before, \d+\.\d after; the model is in / },
 };

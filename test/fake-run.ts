@@ -103,6 +103,7 @@ export function openFakeRun(recipe: Recipe, options: FakeRunOptions = {}): Run<S
       saveState: (folder) => writeFile(join(folder, "optimizer.json"), JSON.stringify(momentum)),
       loadModel: async (folder) => void (weights = await load(join(folder, "weights.json"))),
       loadState: async (folder) => void (momentum = await load(join(folder, "optimizer.json"))),
+      changes: async () => [],
     },
     card: {
       baseModel: "eight numbers",

@@ -8,8 +8,15 @@ import type { DataReport, LoadOptions, QaExample } from "./examples.js";
 import { type Finding, Findings } from "./findings.js";
 import { type Answer, AnswerPlacer, type PlacedAnswer } from "./place-answers.js";
 import type { DataFile } from "./question-files.js";
+import type { Place } from "./fields.js";
 import { type BadRow, isBadRow, type RawAnswer, type RawQuestion } from "./raw-question.js";
 import { UniqueIds } from "./unique-ids.js";
+
+/** An example that was read before: only its id, and that its answers stand where it says, are looked at. */
+export interface ReadyExample {
+  place: Place;
+  example: QaExample;
+}
 
 export class Collection {
   readonly examples: QaExample[] = [];
@@ -31,15 +38,16 @@ export class Collection {
    * The rows of one file, up to a number of examples in all.
    * @throws LecternError DATA_EMPTY for a file without questions; the first row's error for one whose rows are all bad
    */
-  async addFile(file: DataFile, rows: AsyncIterable<RawQuestion | BadRow>, limit: number): Promise<void> {
+  async addFile(file: DataFile, rows: AsyncIterable<RawQuestion | ReadyExample | BadRow>, limit: number): Promise<void> {
     this.#files.push(file);
     let firstBad: BadRow | undefined;
     for await (const row of rows) {
-      const question = isBadRow(row) ? row : this.#withAnswers(row);
+      const question = isBadRow(row) || "example" in row ? row : this.#withAnswers(row);
       if (isBadRow(question)) {
         firstBad ??= question;
         this.#addBad(question, file);
-      } else this.#add(question, file);
+      } else if ("example" in question) this.#addReady(question, file);
+      else this.#add(question, file);
       if (this.examples.length >= limit) break;
     }
     if (file.questions === 0) throw firstBad === undefined ? noQuestion(file) : noRowReadable(file, firstBad);
@@ -93,7 +101,25 @@ export class Collection {
     });
   }
 
-  #idOf({ id, place }: RawQuestion, file: DataFile): string {
+  #addReady({ example, place }: ReadyExample, file: DataFile): void {
+    const raw = { ...example, place, title: example.title, answers: undefined };
+    const id = this.#idOf(raw, file);
+    file.questions++;
+    const context = this.#shared(example.context);
+    if (context.trim() === "") this.#counts.blankContexts++;
+    const answers = example.impossible ? [] : example.answers.map((answer) => this.#checked(id, raw, answer));
+    this.examples.push({ ...example, id, context, answers, impossible: answers.length === 0 });
+  }
+
+  /** An answer that was placed before; the program may have changed the context since. */
+  #checked(id: string, raw: RawQuestion, answer: Answer): Answer {
+    const { text, start, written = text } = answer;
+    if (start < 0) this.#counts.lost++;
+    if (start < 0 || raw.context.startsWith(text, start)) return answer;
+    return this.#placed(id, raw, { text: written, start: codePointsBefore(raw.context, start) });
+  }
+
+  #idOf({ id, place }: Pick<RawQuestion, "id" | "place">, file: DataFile): string {
     const unique = this.#ids.take(id ?? UniqueIds.made(file.path, file.questions + file.badRows), file.path);
     if (id === undefined || unique === id) return unique;
     this.#counts.repeatedIds++;

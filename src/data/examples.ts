@@ -5,6 +5,7 @@
 import { LecternError } from "../errors.js";
 import { Collection } from "./collection.js";
 import type { Finding, FindingGroup } from "./findings.js";
+import { type NamedRows, openRows, readGivenRows, refuseRowsSource } from "./given-rows.js";
 import { bringHubSplit, type HubSplitRead, isHubSource } from "./hub-data-sets.js";
 import type { Answer } from "./place-answers.js";
 import { type DataFile, openDataFile, readQuestions } from "./question-files.js";
@@ -71,16 +72,19 @@ export interface LoadOptions {
   onFinding?: (finding: Finding) => void;
 }
 
+/** A file, `hub:ORGANISATION/NAME` for a data set on the Hugging Face Hub, or rows in memory. */
+export type DataSource = string | NamedRows;
+
 /**
- * Reads examples from one or several files (SQuAD JSON, JSON lines, JSON rows, parquet), in their order. `hub:ORGANISATION/NAME` stands for
- * a data set on the Hugging Face Hub, which is brought into the cache (docs/data.md).
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY, DATA_OPTION, DATA_BAD_ROWS;
- *   HUB_SPLIT, HUB_NO_DATA and the other errors of the hub
+ * Reads examples from one or several sources, in their order: files (SQuAD JSON, JSON lines, JSON rows, parquet), data sets of the hub, which
+ * are brought into the cache, and rows in memory (docs/data.md).
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY, DATA_OPTION, DATA_BAD_ROWS,
+ *   DATA_ROWS_MISSING; HUB_SPLIT, HUB_NO_DATA and the other errors of the hub
  * @example
- * const { examples, report } = await loadExamples(["train-1.json", "more.parquet"], { limit: 1000 });
+ * const { examples, report } = await loadExamples(["train-1.json", "more.parquet", { name: "mine", rows }], { limit: 1000 });
  */
 export async function loadExamples(
-  paths: string | string[],
+  sources: DataSource | readonly DataSource[],
   options: LoadOptions = {},
 ): Promise<{ examples: QaExample[]; report: DataReport }> {
   const { limit = Infinity } = options;
@@ -91,15 +95,20 @@ export async function loadExamples(
       received: String(limit),
     });
   }
-  const files = typeof paths === "string" ? [paths] : paths;
-  if (files.length === 0) throw new LecternError("DATA_EMPTY", { message: "No data file was named.", expected: "at least one file" });
+  const all: readonly DataSource[] = isList(sources) ? sources : [sources];
+  if (all.length === 0) throw new LecternError("DATA_EMPTY", { message: "No data file was named.", expected: "at least one file" });
   const collection = new Collection(options);
   const hub: HubSplitRead[] = [];
-  for (const name of files) {
+  for (const source of all) if (typeof source === "string") refuseRowsSource(source);
+  for (const source of all) {
     if (collection.examples.length >= limit) break;
-    const brought = isHubSource(name) ? await bringHubSplit(name, { role: options.split ?? "train" }) : undefined;
+    if (typeof source !== "string") {
+      await collection.addFile(openRows(source), readGivenRows(source), limit);
+      continue;
+    }
+    const brought = isHubSource(source) ? await bringHubSplit(source, { role: options.split ?? "train" }) : undefined;
     if (brought) hub.push(brought);
-    for (const file of brought?.files ?? [name]) {
+    for (const file of brought?.files ?? [source]) {
       if (collection.examples.length >= limit) break;
       const facts = await openDataFile(file);
       await collection.addFile(facts, readQuestions(facts), limit);
@@ -108,6 +117,10 @@ export async function loadExamples(
   const report = { ...collection.finish(), ...(hub.length > 0 && { hub }) };
   refuseBadRows(report, options.maxBadRows ?? Infinity);
   return { examples: collection.examples, report };
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
 }
 
 function refuseBadRows(report: DataReport, most: number): void {

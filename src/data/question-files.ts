@@ -15,7 +15,8 @@ import { type BadRow, orBadRow, type RawQuestion } from "./raw-question.js";
 import { readRow } from "./rows.js";
 import { readSquad } from "./squad-json.js";
 
-export type DataFormat = "squad" | "json" | "jsonl" | "parquet";
+/** `rows` are those that a program gives. */
+export type DataFormat = "squad" | "json" | "jsonl" | "parquet" | "rows";
 
 /** What is known of a file once its questions were read. */
 export interface DataFile {

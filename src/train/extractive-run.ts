@@ -8,7 +8,7 @@ import { openModelFolder } from "../checkpoint/model-folder.js";
 import { readModelOrigin } from "../checkpoint/origin.js";
 import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js";
 import { loadExamples, type DataReport, type QaExample } from "../data/examples.js";
-import { type DataIdentity, dataIdentity } from "../data/data-identity.js";
+import { dataIdentity } from "../data/data-identity.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { splitExamples } from "../data/splits.js";
 import { createTrainingExecutor, nativeRuntime, type Runtime } from "../engine/index.js";
@@ -30,6 +30,8 @@ import {
 } from "../tasks/extractive/reader.js";
 import { featureLengths } from "../tasks/extractive/token-lengths.js";
 import { type Batch, shuffledBatches } from "./batches.js";
+import { dataChanges, type RunData } from "./data-changes.js";
+import { type GivenData, givenSources } from "./given-data.js";
 import { largestShapes, microBatchCutter, microBatchesAtOnce, samplesPerStep } from "./micro-batches.js";
 import type { Recipe } from "./recipe.js";
 import type { Evaluator, Run, Saveable } from "./run.js";
@@ -40,7 +42,7 @@ import { createStep } from "./step.js";
  * @example
  * const run = await openExtractiveRun(await loadRecipe("recipes/quickstart.yaml"));
  */
-export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
+export async function openExtractiveRun(recipe: Recipe, given: GivenData = {}): Promise<Run<Batch>> {
   const runtime = nativeRuntime(recipe.threads === "auto" ? {} : { threads: recipe.threads });
   const folder = await resolveModel(recipe.model, { revision: recipe.revision });
   const reader = await openReader(runtime, folder, readerOptions(recipe));
@@ -48,7 +50,7 @@ export async function openExtractiveRun(recipe: Recipe): Promise<Run<Batch>> {
   checkLength(recipe, reader);
   checkFrozen(recipe, reader);
 
-  const data = await openData(recipe);
+  const data = await openData(recipe, given);
   const windows = { maxLength: recipe.max_length, stride: recipe.stride ?? undefined };
   const training = await makeFeatures(data.train, reader.tokenizer, { ...windows, forTraining: true });
   const evaluation = await makeFeatures(data.evaluation, reader.tokenizer, { ...windows, forTraining: false });
@@ -140,10 +142,11 @@ export function readerOptions(recipe: Recipe): ReaderOptions {
 }
 
 /** Training and evaluation examples as the recipe names them. */
-async function openData(recipe: Recipe): Promise<{ train: QaExample[]; evaluation: QaExample[]; reports: DataReport[] }> {
-  const loaded = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples, maxBadRows: recipe.max_bad_rows });
-  if (recipe.eval_files.length > 0) {
-    const evaluation = await loadExamples(recipe.eval_files, { split: "evaluation", limit: recipe.max_eval_samples, maxBadRows: recipe.max_bad_rows });
+async function openData(recipe: Recipe, given: GivenData): Promise<{ train: QaExample[]; evaluation: QaExample[]; reports: DataReport[] }> {
+  const [trainSources, evaluationSources] = [recipe.train_files, recipe.eval_files].map((names) => givenSources(names, given));
+  const loaded = await loadExamples(trainSources, { limit: recipe.max_train_samples, maxBadRows: recipe.max_bad_rows });
+  if (evaluationSources.length > 0) {
+    const evaluation = await loadExamples(evaluationSources, { split: "evaluation", limit: recipe.max_eval_samples, maxBadRows: recipe.max_bad_rows });
     return { train: loaded.examples, evaluation: evaluation.examples, reports: [loaded.report, evaluation.report] };
   }
   if (recipe.validation_split === 0) return { train: loaded.examples, evaluation: [], reports: [loaded.report] };
@@ -186,7 +189,7 @@ async function createEvaluator(
 const optimizerFile = "optimizer.safetensors";
 const progressFile = "optimizer.json";
 
-function createSaveable(reader: Reader, optimizer: Optimizer, data: Record<"train" | "evaluation", DataIdentity>): Saveable {
+function createSaveable(reader: Reader, optimizer: Optimizer, data: RunData): Saveable {
   return {
     saveModel: async (folder) => {
       await saveReader(folder, reader);
@@ -222,6 +225,7 @@ function createSaveable(reader: Reader, optimizer: Optimizer, data: Record<"trai
       }
       optimizer.step = saved.step;
     },
+    changes: (folder) => dataChanges(folder, data),
   };
 }
 

@@ -11,6 +11,7 @@ import { readPlainText } from "../files/plain-file.js";
 import { type ErrorCode, LecternError } from "../errors.js";
 import { describeValue } from "../text/describe-value.js";
 import { nearest } from "../text/nearest.js";
+import type { GivenSetting } from "./given-data.js";
 import { findContradiction } from "./recipe-contradictions.js";
 import { foreignKey, foreignKeys } from "./recipe-aliases.js";
 import { recipeKeys } from "./recipe-keys.js";
@@ -22,6 +23,8 @@ const longestRecipe = 2 ** 20;
 export interface LoadOptions {
   /** Hears what was taken under another name, and what is without effect. */
   onNote?: (line: string) => void;
+  /** Settings that a program gives by options; they win over the recipe's. */
+  given?: readonly GivenSetting[];
 }
 
 /**
@@ -45,9 +48,10 @@ export interface ParseOptions extends LoadOptions {
 }
 
 /** The same from the YAML text itself. */
-export function parseRecipe(text: string, { file, overrides = [], onNote }: ParseOptions): Recipe {
+export function parseRecipe(text: string, { file, overrides = [], given = [], onNote }: ParseOptions): Recipe {
   const source = new RecipeSource(text, file);
   for (const override of overrides) source.override(override);
+  const replaced = given.flatMap((setting) => source.give(setting));
   const { values, notes } = source.translate();
   const parsed = recipeSchema.safeParse(values);
   const mistakes = [...source.misplaced(), ...(parsed.success ? [] : source.wrong(parsed.error.issues))];
@@ -58,7 +62,7 @@ export function parseRecipe(text: string, { file, overrides = [], onNote }: Pars
     const { key, reason, next } = contradiction;
     throw new LecternError("RECIPE_CONTRADICTION", { message: `${source.place([key])}: ${reason}`, next });
   }
-  for (const note of notes) onNote?.(`${file}: ${note}`);
+  for (const note of [...notes, ...replaced]) onNote?.(`${file}: ${note}`);
   return recipe;
 }
 
@@ -75,6 +79,7 @@ const pathKeys = ["model", "train_files", "eval_files", "resume_from_checkpoint"
 class RecipeSource {
   private readonly document: Document;
   private readonly lines = new LineCounter();
+  /** What took the place of a key's value: an override, or a program's option. */
   private readonly overridden = new Map<string, string>();
   private translation: Translation = translate({});
 
@@ -124,7 +129,29 @@ class RecipeSource {
         { cause },
       );
     }
-    this.overridden.set(path[0], text);
+    this.overridden.set(path[0], `override ${text}`);
+  }
+
+  /**
+   * Takes what a program gives; a list that names it already stays as it is.
+   * @returns what to tell of the recipe's own value that gives way
+   */
+  give({ key, by, value }: GivenSetting): string[] {
+    const names = [key, ...otherNamesOf(key)];
+    const override = names.map((name) => this.overridden.get(name)).find((text) => text !== undefined);
+    if (override !== undefined) {
+      throw new LecternError("RECIPE_CONTRADICTION", {
+        message: `${this.file}: ${override} and the option ${by} both say what ${key} is.`,
+        next: "Leave one of them out.",
+      });
+    }
+    const plain = (this.plain() ?? {}) as Record<string, unknown>;
+    const written = names.filter((name) => Object.hasOwn(plain, name));
+    if (written.some((name) => [plain[name]].flat().includes(value))) return [];
+    for (const name of written) this.document.delete(name);
+    this.document.set(key, value);
+    this.overridden.set(key, `option ${by}`);
+    return written.filter((name) => plain[name] !== null).map((name) => `${name} gives way to the option ${by}`);
   }
 
   /** YAML's reading of the value, or the bare text where only a text will do (revision=1234567). */
@@ -188,7 +215,7 @@ class RecipeSource {
   place([key, ...inner]: readonly PropertyKey[]): string {
     const path = [this.writtenName(String(key)), ...inner];
     const override = this.overridden.get(String(path[0]));
-    if (override !== undefined) return `override ${override}`;
+    if (override !== undefined) return override;
     const node = this.document.getIn(path, true) ?? this.document.getIn(path.slice(0, 1), true);
     const pair = isMap(this.document.contents)
       ? this.document.contents.items.find((item) => String(item.key) === String(path[0]))

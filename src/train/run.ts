@@ -38,6 +38,8 @@ export interface Saveable {
   saveState(folder: string): Promise<void>;
   loadModel(folder: string): Promise<void>;
   loadState(folder: string): Promise<void>;
+  /** What is no longer as it was when a folder was saved, besides the recipe, in sentences: other data under the same names. */
+  changes(folder: string): Promise<string[]>;
 }
 
 export interface Evaluator {

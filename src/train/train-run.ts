@@ -55,7 +55,7 @@ async function* runInHeldFolder<B>(recipe: Recipe, run: Run<B>, signal: AbortSig
   const settings = stateSettings(recipe, total);
   const yaml = recipeToYaml(recipe);
   const checkpoints = new Checkpoints(run.saveable, { outputDir, limit: recipe.save_total_limit, settings, recipe: yaml });
-  const notes = start.from === undefined ? [] : await resume(recipe, start.from, checkpoints, state);
+  const notes = start.from === undefined ? [] : await resume(recipe, run, start.from, checkpoints, state);
   const log = recipe.report_to.includes("tensorboard") ? new TensorBoardLog(recipe.logging_dir ?? outputDir) : undefined;
   try {
     log?.open({ step: state.globalStep, recipe: yaml, histograms: run.histograms });
@@ -118,8 +118,8 @@ function stateSettings(recipe: Recipe, total: number): StateSettings {
   };
 }
 
-async function resume(recipe: Recipe, start: ResumePoint, checkpoints: Checkpoints, state: TrainerState): Promise<string[]> {
-  const notes = await resumeNotes(recipe, start);
+async function resume<B>(recipe: Recipe, { saveable }: Run<B>, start: ResumePoint, checkpoints: Checkpoints, state: TrainerState): Promise<string[]> {
+  const notes = [...(await resumeNotes(recipe, start)), ...(await saveable.changes(start.folder))];
   const bestBefore = start.saved.best_model_checkpoint;
   await checkpoints.restore(state, start);
   if (bestBefore !== null && state.bestCheckpoint === null)
