@@ -20,6 +20,8 @@ export { type DataReport, type DataSource, loadExamples, type LoadOptions, type 
 export type { NamedRows, QuestionRow, Rows } from "./data/given-rows.js";
 export { shuffled, splitExamples } from "./data/splits.js";
 export { evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from "./evaluate/evaluate-model.js";
+export type { ExampleResult } from "./evaluate/example-results.js";
+export { type Metric, registerMetric } from "./evaluate/own-metrics.js";
 export { readBaselineFigures, type BaselineFigures } from "./evaluate/baseline-figures.js";
 export { type EvaluatedModel, type ReportInput } from "./evaluate/report/report-data.js";
 export { writeReport, type WrittenReport } from "./evaluate/report/write-report.js";

@@ -6,6 +6,8 @@ import { type DecodedAnswers, decodeAnswers } from "../tasks/extractive/decode.j
 import type { Feature } from "../tasks/extractive/features.js";
 import { type InferOptions, inferSpans } from "../tasks/extractive/infer.js";
 import type { Reader } from "../tasks/extractive/reader.js";
+import { exampleResults } from "./example-results.js";
+import { ownFigures } from "./own-metrics.js";
 import { decodedAsPipeline, pipelineAnswers } from "./pipeline-answers.js";
 import { evaluateSquad1, evaluateSquad2 } from "./squad.js";
 
@@ -26,7 +28,7 @@ export interface EvaluationOptions extends InferOptions {
 export interface ReaderEvaluation {
   /**
    * loss, exact, f1; runtime (seconds), samples (questions), windows; samples_per_second and steps_per_second as transformers counts them, which are
-   * windows, and batches of `batchSize` windows; for SQuAD 2.0 all names of the official script.
+   * windows, and batches of `batchSize` windows; for SQuAD 2.0 all names of the official script; and the metrics that the program added.
    */
   readonly metrics: Record<string, number>;
   readonly answers: DecodedAnswers;
@@ -70,6 +72,7 @@ export async function evaluateReader(
     options.nullThreshold === undefined
       ? squad1(examples, answers)
       : { ...evaluateSquad2(examples, answers.predictions, { noAnswerScores: answers.nullOdds, threshold: Infinity }) };
+  const own = await ownFigures(() => exampleResults(examples, answers, { nullThreshold: options.nullThreshold, pipeline }));
   const speed = {
     runtime,
     samples: examples.length,
@@ -78,7 +81,7 @@ export async function evaluateReader(
     steps_per_second: Math.ceil(features.length / options.batchSize) / runtime,
   };
   return {
-    metrics: { loss, ...scores, ...speed },
+    metrics: { loss, ...scores, ...own, ...speed },
     answers,
     ...(pipeline && { pipeline }),
   };

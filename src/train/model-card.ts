@@ -3,6 +3,7 @@
  * language, base model, data sets, metrics and the results as a model-index.
  */
 import { stringify } from "yaml";
+import { ownMetricNames } from "../evaluate/own-metrics.js";
 import type { Recipe } from "./recipe.js";
 
 /** What a run knows of its model and data. */
@@ -88,7 +89,8 @@ function frontMatter(name: string, facts: ModelCardFacts, results: Record<string
 }
 
 function body(name: string, facts: ModelCardFacts, recipe: Recipe, results: Record<string, number>): string {
-  const figures = shownFigures.filter((figure) => figure.name in results);
+  const own = ownMetricNames().map((metric) => ({ name: metric, title: metric }));
+  const figures = [...shownFigures, ...own].filter((figure) => figure.name in results);
   const evaluation =
     figures.length === 0
       ? "It was not evaluated."
