@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../files/make-folder.js";
 import { isPlainName } from "../files/plain-file.js";
 import { systemCode, writingError } from "../files/system-errors.js";
 import { clearAbandoned, releaseTemporaryName, temporaryName } from "./temporary-names.js";
@@ -23,7 +24,7 @@ export async function writeFileAtomic(file: string, data: string | Uint8Array): 
 export async function writeStreamAtomic(file: string, fill: (handle: FileHandle) => Promise<void>): Promise<void> {
   const temporary = temporaryName(file);
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolders(path.dirname(file));
     await clearAbandoned(file);
     const handle = await open(temporary, "wx");
     try {
@@ -52,7 +53,7 @@ export async function writeFolderAtomic(folder: string, fill: (temporary: string
   const target = path.resolve(folder);
   const temporary = temporaryName(target);
   try {
-    await mkdir(path.dirname(target), { recursive: true });
+    await makeFolders(path.dirname(target));
     await recoverFolder(target);
     await clearAbandoned(target);
     await mkdir(temporary);
@@ -86,7 +87,7 @@ export async function writeFilesAtomic<T>(
   const committed = committedIn(folder);
   const temporary = temporaryName(committed);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     await recoverFolder(folder);
     await clearAbandoned(committed);
     await mkdir(temporary);

@@ -2,10 +2,11 @@
  * One process at a time: a lock is a file made with O_EXCL that names its holder. The holder touches it while it works; a lock that was not
  * touched for a while, or whose process of this machine is gone, belongs to nobody any more.
  */
-import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
+import { open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { makeFolders } from "../files/make-folder.js";
 import { systemCode } from "../files/system-errors.js";
 
 const touchEvery = 5_000;
@@ -14,7 +15,7 @@ const lookEvery = 100;
 
 /** Runs `work` while holding the lock; waits for whoever holds it now. */
 export async function withFileLock<T>(file: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolders(path.dirname(file));
   while (!(await acquired(file))) {
     if (await isAbandoned(file)) await rm(file, { force: true });
     else await pause(lookEvery, undefined, { signal });

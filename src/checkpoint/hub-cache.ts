@@ -8,10 +8,11 @@
  * and datasets--ORG--NAME for data sets (https://huggingface.co/docs/huggingface_hub/guides/manage-cache). Settings come from the environment variables that it reads.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { copyFile, lstat, mkdir, rename, symlink } from "node:fs/promises";
+import { copyFile, lstat, rename, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { writeFileAtomic } from "./atomic.js";
+import { makeFolders } from "../files/make-folder.js";
 import { systemCode } from "../files/system-errors.js";
 import { indexFileName, readShardIndex, singleFileName } from "./sharded.js";
 import { clearAbandoned, releaseTemporaryName, temporaryName } from "./temporary-names.js";
@@ -139,7 +140,7 @@ function referenceFile(settings: HubSettings, repository: HubRepository): string
 
 /** Puts a blob into a snapshot: as a relative link, or as a copy where the system has no links (Windows without its developer mode). */
 export async function linkBlob(blob: string, file: string): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolders(path.dirname(file));
   if (existsSync(file) && !(await lstat(file)).isSymbolicLink()) return; // Python keeps the file itself here on systems without links
   await clearAbandoned(file);
   const temporary = temporaryName(file);

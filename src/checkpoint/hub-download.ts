@@ -4,10 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { withFileLock } from "./file-lock.js";
+import { makeFolders } from "../files/make-folder.js";
 import { isPlainName } from "../files/plain-file.js";
 import { writingError } from "../files/system-errors.js";
 import { blobFile, lockFile } from "./hub-cache.js";
@@ -36,7 +37,7 @@ export async function downloadBlob(context: HubContext, commit: string, file: st
   const isThere = async (): Promise<boolean> => existsSync(blob) && (remote.size === undefined || (await stat(blob)).size === remote.size);
   if (!(await isThere())) {
     try {
-      await mkdir(path.dirname(blob), { recursive: true });
+      await makeFolders(path.dirname(blob));
       await withFileLock(lockFile(context.settings, context.repository, remote.etag), context.signal, async () => {
         if (!(await isThere())) await fetchBlob(context, remote, blob, onProgress); // another process may have brought it meanwhile
       });

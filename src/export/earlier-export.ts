@@ -4,11 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, link, mkdir, readdir, stat } from "node:fs/promises";
+import { copyFile, link, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { recoverFolder } from "../checkpoint/atomic.js";
 import { LecternError } from "../errors.js";
+import { makeFolders } from "../files/make-folder.js";
 import { readContainedText } from "../files/plain-file.js";
 import type { Reader } from "../tasks/extractive/reader.js";
 import type { ExportedFile, ExportReport } from "./export-reader.js";
@@ -91,7 +92,7 @@ export async function bringEarlierFiles(to: string, temporary: string): Promise<
   const files = entries.filter((entry) => entry.isFile()).map((entry) => path.relative(to, path.join(entry.parentPath, entry.name)));
   for (const file of files.filter((name) => !isWrittenAgain(name, temporary))) {
     const [from, into] = [path.join(to, file), path.join(temporary, file)];
-    await mkdir(path.dirname(into), { recursive: true });
+    await makeFolders(path.dirname(into));
     await link(from, into).catch(() => copyFile(from, into)); // some file systems have no links
   }
 }

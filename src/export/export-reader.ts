@@ -3,7 +3,7 @@
  * is written into a folder beside the target, read back from there and compared with the original; the folder takes its place only then.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { writeFolderAtomic } from "../checkpoint/atomic.js";
 import { configText } from "../checkpoint/config-json.js";
@@ -17,6 +17,7 @@ import { LecternError } from "../errors.js";
 import { modelDefinition } from "../models/index.js";
 import { describeWrappers, openReader, type Reader } from "../tasks/extractive/reader.js";
 import { calibrate } from "./calibrate.js";
+import { makeFolders } from "../files/make-folder.js";
 import { checksum } from "../files/checksum.js";
 import {
   bringEarlierFiles,
@@ -186,7 +187,7 @@ interface Written {
 /** The ONNX files of one type, with config.json and the tokenizer at the root. */
 async function writeOnnxFiles(folder: string, type: ExportedType, source: Source, options: ExportOptions): Promise<Written[]> {
   const { reader, model } = source;
-  await mkdir(path.join(folder, "onnx"), { recursive: true });
+  await makeFolders(path.join(folder, "onnx"));
   const plain = await typedGraph(type, source, options);
   const variants = options.optimized && type !== "fp16" ? [false, true] : [false];
   const written: Written[] = [];

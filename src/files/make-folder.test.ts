@@ -31,3 +31,13 @@ test("no folder is in a file, or in its place", async () => {
     await expect(makeFolder(path.join(root, name))).rejects.toThrow(refused);
   }
 });
+
+test.runIf(process.platform === "linux")("a folder that takes no new names is told, not asked for ever", async () => {
+  for (const name of ["/proc/lectern", "/proc/lectern/a/b"]) await expect(makeFolder(name)).rejects.toThrow(refused);
+});
+
+test("a folder that several make at once is made", async () => {
+  const folder = path.join(root, "e", "f", "g");
+  await Promise.all(Array.from({ length: 20 }, () => makeFolder(folder)));
+  expect(existsSync(folder)).toBe(true);
+});

@@ -1,6 +1,6 @@
 /** Folders for results. */
 import { constants } from "node:fs";
-import { access, mkdir } from "node:fs/promises";
+import { access, mkdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { systemCode, writingError } from "./system-errors.js";
 
@@ -10,11 +10,34 @@ import { systemCode, writingError } from "./system-errors.js";
  */
 export async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     await access(folder, constants.W_OK);
   } catch (error) {
     throw writingError(error, folder);
   }
+}
+
+/**
+ * Makes a folder, with those above it, unless it is there. Node's own `mkdir` with `recursive` never ends where a folder exists and says of
+ * every new name that it does not, as /proc does.
+ * @throws the operating system's errors
+ */
+export async function makeFolders(folder: string): Promise<void> {
+  if (await isFolder(folder)) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) await makeFolders(parent);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (!(await isFolder(folder))) throw error; // another process may have made it meanwhile
+  }
+}
+
+async function isFolder(name: string): Promise<boolean> {
+  return stat(name).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /**
