@@ -66,7 +66,7 @@ function inWords(schema: JsonSchema): string {
 function bounds({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
   const most = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? maximum : undefined;
   if (minimum !== undefined && most !== undefined) return ` from ${minimum} to ${most}`;
-  if (exclusiveMinimum !== undefined) return ` above ${exclusiveMinimum}`;
+  if (exclusiveMinimum !== undefined) return ` above ${exclusiveMinimum}${most === undefined ? "" : `, at most ${most}`}`;
   if (minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER) return `, at least ${minimum}`;
   return "";
 }
