@@ -3,8 +3,25 @@
  * byte for ever, and a size that is far too large makes it ask for gigabytes. Files in which the headers fit the column's own totals are
  * decoded safely. Header fields: https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
  */
-import type { AsyncBuffer, ColumnMetaData, PageHeader, RowGroup } from "hyparquet";
+import type { AsyncBuffer, ColumnMetaData, PageHeader, RowGroup, SchemaTree } from "hyparquet";
 import { parquetHeader } from "hyparquet/src/column.js";
+
+/**
+ * Checks that a row group has each column of the schema once: hyparquet decodes all chunks of a group at once, and what fails in one that the
+ * schema does not lead to is waited for by nobody, which ends the process.
+ * @throws Error with what does not fit
+ */
+export function checkChunks({ columns: chunks }: RowGroup, schema: SchemaTree): void {
+  const paths = chunks.map(({ meta_data: column }) => column?.path_in_schema.join("."));
+  const leaves = leafPaths(schema);
+  if (new Set(paths).size < paths.length || !paths.every((path) => path !== undefined && leaves.includes(path))) {
+    throw new Error(`the columns ${paths.join(", ").slice(0, 80)} in a row group, where the schema has ${leaves.join(", ").slice(0, 80)}`);
+  }
+}
+
+function leafPaths({ path, children }: SchemaTree): string[] {
+  return children.length === 0 ? [path.join(".")] : children.flatMap(leafPaths);
+}
 
 /**
  * Checks the pages of a row group.

@@ -5,7 +5,7 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { LecternError } from "../errors.js";
-import { checkPages } from "./parquet-pages.js";
+import { checkChunks, checkPages } from "./parquet-pages.js";
 import { columns } from "./rows.js";
 
 /**
@@ -27,6 +27,7 @@ export async function* readParquet(file: string): AsyncGenerator<unknown> {
     const rowEnd = rowStart + Number(group.num_rows);
     let rows: unknown[];
     try {
+      checkChunks(group, parquetSchema(metadata));
       await checkPages(buffer, group, present);
       rows = await parquetReadObjects({ file: buffer, metadata, compressors, columns: present, rowStart, rowEnd });
     } catch (error) {
