@@ -18,7 +18,7 @@ beforeAll(async () => {
   mkdirSync(join(folder, "folder"));
   file("binary", Buffer.from([0xff, 0xfe, 0, 1, 2, 3, 0xc0]));
   file("empty", "");
-  file("utf16.json", Buffer.from("\uFEFF[]", "utf16le"));
+  file("sheet.xlsx", Buffer.from("PK\x03\x04 [Content_Types].xml", "latin1"));
   file("utf16.yaml", Buffer.from("\uFEFFmodel: a", "utf16le"));
   file("bom.yaml", `\uFEFFmodel: model\ntrain_files: ${join(starter, "squad/train.json")}\nlearning_rat: 1\n`);
   file("deep.yaml", `model: ${"[".repeat(20_000)}${"]".repeat(20_000)}`);
@@ -47,7 +47,7 @@ describe.concurrent("a mistake is told in a few lines, with exit code 1", () => 
     [["train", "recipe.yaml", "model=model/config.json"], /MODEL_FOLDER_INCOMPLETE[^]*not a folder/],
     [["train", "recipe.yaml", "__proto__=1"], /__proto__ is not a key/],
     [["evaluate", "--model", "empty", "--data", dev], /empty is not a folder/],
-    [["evaluate", "--model", "model", "--data", "utf16.json"], /UTF-16 text/],
+    [["evaluate", "--model", "model", "--data", "sheet.xlsx"], /an Excel workbook[^]*CSV UTF-8/],
     [["evaluate", "--model", "model", "--data", "binary"], /DATA_SYNTAX/],
     [["evaluate", "--model", "model", "--data", "huge-line.jsonl"], /DATA_SYNTAX: huge-line\.jsonl: line 1/],
     [["evaluate", "--model", "model", "--data", dev, "--threads", "5000"], /at most 1024/],

@@ -4,11 +4,13 @@
  */
 import { LecternError } from "../errors.js";
 import { Collection } from "./collection.js";
+import type { Columns } from "./columns.js";
 import type { Finding, FindingGroup } from "./findings.js";
 import { type NamedRows, openRows, readGivenRows, refuseRowsSource } from "./given-rows.js";
 import { bringHubSplit, type HubSplitRead, isHubSource } from "./hub-data-sets.js";
 import type { Answer } from "./place-answers.js";
-import { type DataFile, openDataFile, readQuestions } from "./question-files.js";
+import { type DataFile, openDataFile } from "./question-files.js";
+import { RecordReader } from "./record-reader.js";
 
 /** A question on a context. Examples of one context share its string. */
 export interface QaExample {
@@ -66,6 +68,8 @@ export interface LoadOptions {
    * official SQuAD scripts do. Default `unique`.
    */
   ids?: "unique" | "as given";
+  /** Which columns of the files are the question, the context and so on, where they have other names than the usual ones. */
+  columns?: Columns;
   /** How many rows may be bad before the data is refused: below 1 a share of all rows, else a number. Default: any, as long as each file has a good one. */
   maxBadRows?: number;
   /** Told of all that is worth a second look, as it is met; the report keeps only the first of each kind. */
@@ -76,10 +80,10 @@ export interface LoadOptions {
 export type DataSource = string | NamedRows;
 
 /**
- * Reads examples from one or several sources, in their order: files (SQuAD JSON, JSON lines, JSON rows, parquet), data sets of the hub, which
- * are brought into the cache, and rows in memory (docs/data.md).
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY, DATA_OPTION, DATA_BAD_ROWS,
- *   DATA_ROWS_MISSING; HUB_SPLIT, HUB_NO_DATA and the other errors of the hub
+ * Reads examples from one or several sources, in their order: files (JSON, JSON lines, CSV, TSV or parquet; of SQuAD's form, rows, exports of
+ * other tools), data sets of the hub, which are brought into the cache, and rows in memory (docs/data.md).
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_SYNTAX, DATA_FORM, DATA_COLUMNS, DATA_FIELD, DATA_ANSWERS, DATA_EMPTY,
+ *   DATA_OPTION, DATA_BAD_ROWS, DATA_ROWS_MISSING; HUB_SPLIT, HUB_NO_DATA and the other errors of the hub
  * @example
  * const { examples, report } = await loadExamples(["train-1.json", "more.parquet", { name: "mine", rows }], { limit: 1000 });
  */
@@ -103,15 +107,16 @@ export async function loadExamples(
   for (const source of all) {
     if (collection.examples.length >= limit) break;
     if (typeof source !== "string") {
-      await collection.addFile(openRows(source), readGivenRows(source), limit);
+      const facts = openRows(source);
+      await collection.addFile(facts, readGivenRows(source, new RecordReader(facts, options.columns)), limit);
       continue;
     }
     const brought = isHubSource(source) ? await bringHubSplit(source, { role: options.split ?? "train" }) : undefined;
     if (brought) hub.push(brought);
     for (const file of brought?.files ?? [source]) {
       if (collection.examples.length >= limit) break;
-      const facts = await openDataFile(file);
-      await collection.addFile(facts, readQuestions(facts), limit);
+      const { facts, questions } = await openDataFile(file, options.columns);
+      await collection.addFile(facts, questions, limit);
     }
   }
   const report = { ...collection.finish(), ...(hub.length > 0 && { hub }) };

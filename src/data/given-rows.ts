@@ -7,8 +7,8 @@ import { describeValue } from "../text/describe-value.js";
 import type { ReadyExample } from "./collection.js";
 import type { QaExample } from "./examples.js";
 import type { DataFile } from "./question-files.js";
-import { type BadRow, orBadRow, type RawQuestion } from "./raw-question.js";
-import { readRow } from "./rows.js";
+import type { BadRow, RawQuestion } from "./raw-question.js";
+import type { RecordReader } from "./record-reader.js";
 
 /** A question with its answers, as the columns of the hub's `squad` have it; docs/data.md has the other ways to give answers. */
 export interface QuestionRow {
@@ -65,7 +65,10 @@ export function openRows({ name = "rows" }: NamedRows): DataFile {
  * The rows, those that cannot be read as bad rows.
  * @throws LecternError DATA_OPTION for something that holds no rows; whatever reading the rows throws
  */
-export async function* readGivenRows({ name = "rows", rows }: NamedRows): AsyncGenerator<RawQuestion | ReadyExample | BadRow> {
+export async function* readGivenRows(
+  { name = "rows", rows }: NamedRows,
+  reader: RecordReader,
+): AsyncGenerator<RawQuestion | ReadyExample | BadRow> {
   if (!isIterable(rows)) {
     throw new LecternError("DATA_OPTION", {
       message: `${name} holds no rows.`,
@@ -77,7 +80,8 @@ export async function* readGivenRows({ name = "rows", rows }: NamedRows): AsyncG
   let number = 0;
   for await (const row of rows) {
     const place = { file: name, path: `row ${number++}` };
-    yield isExample(row) ? { place, example: row } : orBadRow(place, () => readRow(row, place));
+    if (isExample(row)) yield { place, example: row };
+    else yield* reader.read(row, place);
   }
 }
 

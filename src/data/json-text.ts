@@ -17,8 +17,11 @@ export interface Line {
   text(): string;
 }
 
-/** The lines of a file one by one, without holding the file in memory; empty lines are left out. */
-export async function* readLines(file: string): AsyncGenerator<Line> {
+/**
+ * The lines of a file one by one, without holding the file in memory; empty lines are left out.
+ * @param chunks the file in UTF-8, where it is not to be read as it lies there
+ */
+export async function* readLines(file: string, chunks: AsyncIterable<Buffer> = bytesOf(file)): AsyncGenerator<Line> {
   let rest: Buffer[] = [];
   let number = 0;
   const lineOf = (bytes: Uint8Array): Line | undefined => {
@@ -26,7 +29,7 @@ export async function* readLines(file: string): AsyncGenerator<Line> {
     if (bytes.every((byte) => byte === 0x20 || (byte >= 9 && byte <= 13))) return undefined;
     return { number: own, text: () => decodeText(bytes, `${file}: line ${own}`, own === 1).trim() };
   };
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+  for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
       const line = lineOf(Buffer.concat([...rest, chunk.subarray(start, end)]));
@@ -39,6 +42,8 @@ export async function* readLines(file: string): AsyncGenerator<Line> {
   const last = lineOf(Buffer.concat(rest));
   if (last !== undefined) yield last;
 }
+
+const bytesOf = (file: string): AsyncIterable<Buffer> => createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
 
 /**
  * Bytes as text.
@@ -53,9 +58,9 @@ export function decodeText(bytes: Uint8Array, what: string, skipByteOrderMark = 
       "DATA_SYNTAX",
       {
         message: `${what} is not UTF-8 text.`,
-        expected: "JSON, JSON lines or parquet",
+        expected: "JSON, JSON lines, CSV, TSV or parquet",
         received: describeBytes(bytes),
-        next: "Save the file as UTF-8; a compressed file has to be unpacked first.",
+        next: 'Save the file as UTF-8 (in a spreadsheet program as "CSV UTF-8").',
       },
       { cause: error },
     );

@@ -1,27 +1,20 @@
 /**
- * Rows of a parquet file, as the Hugging Face Hub stores data sets. Only the columns that questions have are decoded, a row group at a time.
+ * Rows of a parquet file, as the Hugging Face Hub stores data sets. Only the columns that questions need are decoded, a row group at a time.
  * Reading is hyparquet's; hyparquet-compressors adds the codecs beside snappy (zstd is what Polars writes).
  */
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { LecternError } from "../errors.js";
+import { type Columns, nameColumns } from "./columns.js";
 import { checkChunks, checkPages } from "./parquet-pages.js";
-import { columns } from "./rows.js";
 
 /**
  * The rows of a file in their order.
- * @throws LecternError DATA_SYNTAX when the file is damaged or uses what cannot be read, DATA_FIELD when it has no column of a question
+ * @param columns names that the person gives the columns
+ * @throws LecternError DATA_SYNTAX when the file is damaged or uses what cannot be read
  */
-export async function* readParquet(file: string): AsyncGenerator<unknown> {
-  const { buffer, metadata, present } = await open(file);
-  if (!present.includes("question") || !present.includes("context")) {
-    throw new LecternError("DATA_FIELD", {
-      message: `${file} lacks the columns of questions.`,
-      expected: "the columns question and context, and answers {text, answer_start}",
-      received: `the columns ${parquetColumns(metadata).slice(0, 20).join(", ")}`,
-      next: "Rename the columns; docs/data.md shows the forms that are read.",
-    });
-  }
+export async function* readParquet(file: string, columns: Columns): AsyncGenerator<unknown> {
+  const { buffer, metadata, present } = await open(file, columns);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows);
@@ -39,14 +32,22 @@ export async function* readParquet(file: string): AsyncGenerator<unknown> {
   }
 }
 
-async function open(file: string) {
+async function open(file: string, columns: Columns) {
   try {
     const buffer = await asyncBufferFromFile(file);
     const metadata = await parquetMetadataAsync(buffer);
-    return { buffer, metadata, present: parquetColumns(metadata).filter((name) => columns.includes(name)) };
+    return { buffer, metadata, present: neededColumns(parquetColumns(metadata), columns) };
   } catch (error) {
     throw damaged(file, error);
   }
+}
+
+/** Of a table with the columns of questions those and what else may hold answers; of any other all, for its form to be found. */
+function neededColumns(all: readonly string[], columns: Columns): string[] {
+  const { names } = nameColumns(Object.fromEntries(all.map((name) => [name, ""])), columns);
+  if (names.question === undefined || names.context === undefined) return [...all];
+  const own = Object.values(names).map((name) => (all.includes(name) ? name : name.split(".")[0]));
+  return all.filter((name) => own.includes(name) || /answer/i.test(name));
 }
 
 const parquetColumns = (metadata: Awaited<ReturnType<typeof parquetMetadataAsync>>): string[] =>

@@ -1,27 +1,30 @@
 /**
- * The questions of one data file, whatever its format. The content decides: parquet by its magic bytes; JSON with `data` is SQuAD's nested form,
- * a JSON list holds rows; a file named .jsonl or .ndjson, or one whose first line is a whole JSON object that is not all of the file, holds a row a line.
+ * The questions of one data file. Two things are found out from its content, whatever its name: how records are written (parquet by its magic
+ * bytes, JSON, JSON lines, else a table in text), and of which form each record is (forms/).
  */
-import { closeSync, readSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { openPlainFile } from "../files/plain-file.js";
-import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
-import { asFields, asList, asTextOrNumber, at, FieldError } from "./fields.js";
+import { type Columns, columnsUnknown } from "./columns.js";
+import { readTable } from "./csv.js";
+import type { Place } from "./fields.js";
+import { rows, rowsWithColumns } from "./forms/rows.js";
+import { recordsOf } from "./json-records.js";
 import { decodeText, parseJson, readLines } from "./json-text.js";
 import { readParquet } from "./parquet.js";
-import { type BadRow, orBadRow, type RawQuestion } from "./raw-question.js";
-import { readRow } from "./rows.js";
-import { readSquad } from "./squad-json.js";
+import { type BadRow, isBadRow, orBadRow, type RawQuestion } from "./raw-question.js";
+import { RecordReader } from "./record-reader.js";
+import { openSource, type Source } from "./source-bytes.js";
+import { type TableHeader, tableHeader } from "./table-header.js";
 
-/** `rows` are those that a program gives. */
-export type DataFormat = "squad" | "json" | "jsonl" | "parquet" | "rows";
+/** How records are written; `rows` are those that a program gives. */
+export type DataFormat = "json" | "jsonl" | "csv" | "parquet" | "rows";
 
 /** What is known of a file once its questions were read. */
 export interface DataFile {
   path: string;
   format: DataFormat;
+  /** The form of its first record: "squad", "rows", "Label Studio". */
+  form?: string;
   /** The `version` that a SQuAD file states: "1.1", "v2.0". */
   version?: string;
   /** Questions read; fewer than the file has when a limit stopped the reading. */
@@ -31,77 +34,82 @@ export interface DataFile {
   emptyParagraphs: number;
 }
 
+/** A file whose questions can be read. */
+export interface OpenedDataFile {
+  /** Filled in while the questions are read. */
+  facts: DataFile;
+  questions: AsyncIterable<RawQuestion | BadRow>;
+}
+
 /** JavaScript's longest string, about 537 million code units: larger JSON files cannot be parsed at once. */
 const longestJson = 0x1fffffe8;
 
-/** The facts of a file that has not been read yet. */
-export async function openDataFile(file: string): Promise<DataFile> {
-  return { path: file, format: formatOf(file), questions: 0, badRows: 0, emptyParagraphs: 0 };
+/**
+ * Opens a file. Its rows come one by one, those that cannot be read as bad rows; the facts are complete but for the counts of rows once they have.
+ * @param columns names of the columns of files that are not of a usual form
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, DATA_EMPTY, DATA_FORM; while reading also DATA_SYNTAX, DATA_FIELD, DATA_COLUMNS for
+ *   a file that is not of its form
+ */
+export async function openDataFile(file: string, columns?: Columns): Promise<OpenedDataFile> {
+  const source = await openSource(file);
+  const header = tableHeaderOf(source, columns);
+  const format = source.isParquet ? "parquet" : header !== undefined ? "csv" : isJsonLines(source) ? "jsonl" : "json";
+  const facts: DataFile = { path: file, format, questions: 0, badRows: 0, emptyParagraphs: 0 };
+  const reader = new RecordReader(facts, columns);
+  return { facts, questions: questionsOf(recordsIn(source, facts, reader, header), reader) };
 }
 
-/**
- * The rows of a file, those that cannot be read as bad rows; what is learnt of the file is written into `facts`, but for the counts of rows.
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE; DATA_SYNTAX, DATA_FIELD for a file that is not of its form
- */
-export async function* readQuestions(facts: DataFile): AsyncGenerator<RawQuestion | BadRow> {
-  const file = facts.path;
+type Read = { value: unknown; place: Place } | BadRow;
+
+async function* questionsOf(records: AsyncIterable<Read>, reader: RecordReader): AsyncGenerator<RawQuestion | BadRow> {
+  for await (const record of records) {
+    if (isBadRow(record)) yield record;
+    else yield* reader.read(record.value, record.place);
+  }
+}
+
+async function* recordsIn(source: Source, facts: DataFile, reader: RecordReader, header: TableHeader | undefined): AsyncGenerator<Read> {
+  const { file } = source;
   if (facts.format === "parquet") {
     let row = 0;
-    for await (const fields of readParquet(file)) {
-      const place = { file, path: `row ${row++}` };
-      yield orBadRow(place, () => readRow(fields, place));
+    for await (const value of readParquet(file, reader.columns)) yield { value, place: { file, path: `row ${row++}` } };
+  } else if (header !== undefined) {
+    if (!reader.knows(Object.fromEntries(header.names.map((name) => [name, ""])))) {
+      throw columnsUnknown(file, "the table", header.names, reader.columns);
     }
+    yield* readTable(file, source.chunks(), header);
   } else if (facts.format === "jsonl") {
-    for await (const line of readLines(file)) {
+    for await (const line of readLines(file, source.chunks())) {
       const place = { file, path: `line ${line.number}` };
-      yield orBadRow(place, () => readRow(parseJson(line.text(), `${file}: line ${line.number}`), place));
+      yield orBadRow(place, () => ({ value: parseJson(line.text(), `${file}: line ${line.number}`), place }));
     }
   } else {
-    yield* questionsOfJson(facts, parseJson(decodeText(await readFile(file), file), file));
+    yield* recordsOf(parseJson(decodeText(await wholeJson(source), file), file), facts, (fields) => reader.knows(fields));
   }
 }
 
-function* questionsOfJson(facts: DataFile, root: unknown): Generator<RawQuestion | BadRow> {
-  const place = { file: facts.path, path: "" };
-  if (Array.isArray(root)) {
-    facts.format = "json";
-    for (const [i, row] of root.entries()) yield orBadRow(at(place, i), () => readRow(row, at(place, i)));
-    return;
-  }
-  const fields = asFields(root, place, "an object or a list");
-  const { data, version } = fields;
-  facts.version = asTextOrNumber(version, at(place, "version"));
-  if (data === undefined) throw new FieldError(at(place, "data"), "SQuAD's list of articles, or rows", data);
-  const [first] = asList(data, at(place, "data"));
-  if (typeof first === "object" && first !== null && !("paragraphs" in first) && "question" in first) {
-    facts.format = "json"; // {"data": [rows]}, as Hugging Face's training scripts read with field="data"
-    yield* questionsOfJson(facts, data);
-    return;
-  }
-  yield* readSquad(fields, facts.path, () => facts.emptyParagraphs++);
-}
-
-function formatOf(file: string): DataFormat {
-  const { start, size } = readStart(file);
-  if (size === 0) {
-    throw new LecternError("DATA_EMPTY", {
-      message: `${file} is empty.`,
-      expected: "questions as JSON, JSON lines or parquet",
-      received: "a file of 0 bytes",
-      next: "Name another file, or write this one again.",
-    });
-  }
-  if (start.subarray(0, 4).toString("latin1") === "PAR1" || path.extname(file).toLowerCase() === ".parquet") return "parquet";
-  if ([".jsonl", ".ndjson"].includes(path.extname(file).toLowerCase()) || startsWithWholeLine(start)) return "jsonl";
-  if (size > longestJson) {
+async function wholeJson({ file, size, chunks }: Source): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of chunks()) {
+    parts.push(chunk);
+    length += chunk.length;
+    if (Math.max(size, length) <= longestJson) continue;
     throw new LecternError("DATA_SYNTAX", {
       message: `${file} is too large to be read as one JSON value.`,
       expected: `at most ${longestJson} bytes of JSON`,
-      received: `${size} bytes`,
+      received: `${Math.max(size, length)} bytes`,
       next: "Write it as JSON lines or parquet, which have no such limit.",
     });
   }
-  return "squad";
+  return Buffer.concat(parts, length);
+}
+
+/** The name's ending in lower case, without .gz. */
+const endingOf = (file: string): string => path.extname(file.replace(/\.gz$/i, "")).toLowerCase();
+
+function isJsonLines({ file, beginning }: Source): boolean {
+  return [".jsonl", ".ndjson"].includes(endingOf(file)) || startsWithWholeLine(beginning);
 }
 
 /** Whether the first line is an object by itself and something follows it. */
@@ -116,15 +124,13 @@ function startsWithWholeLine(start: Buffer): boolean {
   }
 }
 
-/** The first mebibyte, enough for any first line that is worth guessing by. */
-function readStart(file: string): { start: Buffer; size: number } {
-  const { descriptor, size } = openPlainFile(file, "a file with questions");
-  try {
-    const start = Buffer.alloc(Math.min(size, 1 << 20));
-    return { start: start.subarray(0, readSync(descriptor, start)), size };
-  } catch (error) {
-    throw readingError(error, file, "a file with questions");
-  } finally {
-    closeSync(descriptor);
-  }
+/** The header of a file that is a table in text: named as one, or with columns that are known in its first line. */
+function tableHeaderOf({ file, beginning, isParquet }: Source, columns: Columns | undefined): TableHeader | undefined {
+  if (isParquet) return undefined;
+  const text = beginning.toString("utf8").replace(/^\ufeff/, "");
+  if (/^\s*[[{]/.test(text)) return undefined;
+  const header = tableHeader(text, columns);
+  if ([".csv", ".tsv", ".tab"].includes(endingOf(file))) return header;
+  const form = columns === undefined ? rows : rowsWithColumns(columns);
+  return form.matches(Object.fromEntries(header.names.map((name) => [name, ""]))) ? header : undefined;
 }

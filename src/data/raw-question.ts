@@ -3,7 +3,7 @@
  * id or a missing place mean is decided once for all forms, where examples are made of raw questions (examples.ts). A row that cannot be read
  * is yielded as well, as a `BadRow`: it does not end the file.
  */
-import { LecternError } from "../errors.js";
+import { type ErrorCode, LecternError } from "../errors.js";
 import { FieldError, type Place } from "./fields.js";
 
 export interface RawQuestion {
@@ -54,9 +54,30 @@ export function orBadRow<T>(place: Place, read: () => T): T | BadRow {
   }
 }
 
+const kindsOfCodes: Partial<Record<ErrorCode, string>> = {
+  DATA_SYNTAX: "not JSON in UTF-8",
+  DATA_COLUMNS: "not of a form that is known",
+  DATA_FORM: "of a form that is not read",
+};
+
+/**
+ * The rows that reading a record gives; where it throws a `LecternError`, what it gave before and the record as a bad row.
+ * @param place where the record stands
+ */
+export function* orBadRows(place: Place, read: () => Iterable<RawQuestion | BadRow>): Generator<RawQuestion | BadRow> {
+  const rows = orBadRow(place, () => read()[Symbol.iterator]());
+  if ("error" in rows) return yield rows;
+  for (;;) {
+    const next = orBadRow(place, () => rows.next());
+    if ("error" in next) return yield next;
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
 /** The field within the row and what is wrong with it; list positions are left out, so that rows with the same fault have the same kind. */
 function kindOf(error: LecternError, row: Place): string {
-  if (!(error instanceof FieldError)) return error.code === "DATA_SYNTAX" ? "not JSON in UTF-8" : "answers are missing";
+  if (!(error instanceof FieldError)) return kindsOfCodes[error.code] ?? "answers are missing";
   const field = error.place.path
     .slice(row.path.length)
     .replace(/^[.: ]+/, "")

@@ -1,0 +1,136 @@
+/**
+ * Which column of a row is the question, the context, the answer: by the usual names, compared without case, spaces and hyphens, or by the
+ * names that the person gives (`columns` of a recipe, `--columns` of the command line).
+ */
+import { LecternError } from "../errors.js";
+import type { Fields } from "./fields.js";
+
+/** What a row of questions can have, under our names. */
+export const columnNames = [
+  "id",
+  "title",
+  "context",
+  "question",
+  "answers",
+  "answers.text",
+  "answers.answer_start",
+  "answer",
+  "answer_start",
+  "is_impossible",
+] as const;
+export type ColumnName = (typeof columnNames)[number];
+
+/** Our names of columns and the file's own: `{ question: "Frage", context: "body.text" }`; dots lead into nested values. */
+export type Columns = Partial<Record<ColumnName, string>>;
+
+/** The usual names of each, the first of which is taken where a row has several; docs/data.md lists them. */
+const usualNames: Record<ColumnName, readonly string[]> = {
+  id: ["id", "qid", "question_id", "query_id"],
+  title: ["title"],
+  context: ["context", "passage", "paragraph", "document", "content", "text"],
+  question: ["question", "query", "question_text", "query_text"],
+  answers: ["answers"],
+  "answers.text": ["answers.text", "answers_text"],
+  "answers.answer_start": ["answers.answer_start", "answers_start", "answers_answer_start"],
+  answer: ["answer", "answer_text", "answer.text"],
+  answer_start: ["answer_start", "answer.answer_start", "answer_offset", "start", "start_index"],
+  is_impossible: ["is_impossible", "impossible", "no_answer", "unanswerable"],
+};
+
+/** A row under our names, and the names that its file has for them. */
+export interface NamedRow {
+  fields: Fields;
+  names: Columns;
+}
+
+/**
+ * A row of any names as one of ours. The columns that the person named are taken first, the others by their usual names. `text` is the
+ * context where there is no other, else the answer where there is no other, as tables made of SQuAD have it.
+ */
+export function nameColumns(row: Fields, columns: Columns = {}): NamedRow {
+  const own = new Map<string, string>();
+  for (const name of Object.keys(row)) {
+    const usual = usualForm(name);
+    if (!own.has(usual)) own.set(usual, name);
+  }
+  const named: NamedRow = { fields: {}, names: {} };
+  for (const column of columnNames) {
+    const given = columns[column];
+    const name = given ?? usualNames[column].map((usual) => own.get(usual)).find((found) => found !== undefined);
+    if (name === undefined) continue;
+    const value = given === undefined ? row[name] : valueAt(row, given);
+    if (value === undefined) continue;
+    named.fields[column] = value;
+    named.names[column] = name;
+  }
+  const text = own.get("text");
+  if (text !== undefined && named.names.context !== text && !["answers", "answers.text", "answer"].some((name) => name in named.fields)) {
+    named.fields["answer"] = row[text];
+    named.names.answer = text;
+  }
+  return named;
+}
+
+/** `Answer Start`, `answer-start` and `answerStart` as `answer_start`. */
+function usualForm(name: string): string {
+  return name
+    .trim()
+    .replaceAll(/(\p{Ll})(\p{Lu})/gu, "$1_$2")
+    .replaceAll(/[\s-]+/g, "_")
+    .toLowerCase();
+}
+
+/** The value of the column of that name, else the one that the dots lead to: `annotations.0.text`. */
+export function valueAt(row: Fields, path: string): unknown {
+  if (Object.hasOwn(row, path)) return row[path];
+  let value: unknown = row;
+  for (const step of path.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, step)) return undefined;
+    value = (value as Fields)[step];
+  }
+  return value;
+}
+
+/**
+ * The columns of a text such as `question=Frage,context=Text`; a comma divides only where a name of ours and `=` follow it.
+ * @throws LecternError DATA_OPTION
+ */
+export function parseColumns(text: string): Columns {
+  const columns: Columns = {};
+  const parts = text.split(new RegExp(`,(?=\\s*(?:${columnNames.map((name) => name.replace(".", "\\.")).join("|")})\\s*=)`));
+  for (const part of parts) {
+    const [, name, own] = /^\s*([\w.]+)\s*=\s*(.*?)\s*$/s.exec(part) ?? [];
+    const column = columnNames.find((known) => known === name);
+    if (column === undefined || own === "") {
+      throw new LecternError("DATA_OPTION", {
+        message: `"${part}" names no column.`,
+        expected: `OURS=THEIRS, with one of ${columnNames.join(", ")}`,
+        received: `"${text}"`,
+        next: "For example: --columns question=Frage,context=Text",
+      });
+    }
+    columns[column] = own;
+  }
+  return columns;
+}
+
+/** The error for a row or a table that has no question or no context under a name that is known. */
+export function columnsUnknown(file: string, what: string, names: readonly string[], columns: Columns = {}): LecternError {
+  const { names: found } = nameColumns(Object.fromEntries(names.map((name) => [name, ""])), columns);
+  const given = Object.entries(columns).filter(([ours]) => found[ours as ColumnName] === undefined);
+  const missing = (["question", "context"] as const).filter((name) => found[name] === undefined);
+  const line = missing.map((name) => `${name}: …`).join(", ");
+  const shown = names.slice(0, 30).map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name));
+  return new LecternError("DATA_COLUMNS", {
+    message:
+      given.length > 0
+        ? `${file}: ${what} has no ${given.map(([, theirs]) => `"${theirs}"`).join(" and no ")}, which columns names.`
+        : `${file}: ${what} has no column that is known as the ${missing.join(" or the ")}.`,
+    expected: "the columns question and context, and for all but prediction answer or answers",
+    received: shown.length === 0 ? "no columns" : `${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`,
+    next:
+      given.length > 0
+        ? "Correct the names: they are written as in the file, with dots into nested values."
+        : `Name them: columns: { ${line} } in a recipe, --columns ${missing.map((name) => `${name}=…`).join(",")} on the command line; or convert the file as docs/data.md says.`,
+  });
+}

@@ -1,0 +1,28 @@
+/** The forms of data files, in the order in which they are tried: those with marks of their own first, plain rows last. */
+import type { Fields } from "../fields.js";
+import type { DataForm } from "./data-form.js";
+import { rows } from "./rows.js";
+import { squad } from "./squad.js";
+
+const forms: readonly DataForm[] = [squad, rows];
+const registered: DataForm[] = [];
+
+/**
+ * Adds a form of your own; it is tried before those that are built in, the last one added first.
+ * @returns a function that takes it away again
+ * @example
+ * registerDataForm(defineDataForm({ name: "our FAQ", matches: (record) => "q" in record, read: readFaq }));
+ * const { examples } = await loadExamples("faq.jsonl");
+ */
+export function registerDataForm(form: DataForm): () => void {
+  registered.unshift(form);
+  return () => {
+    const at = registered.indexOf(form);
+    if (at >= 0) registered.splice(at, 1);
+  };
+}
+
+/** The form of a record, if it is known. */
+export function formOf(record: Fields): DataForm | undefined {
+  return registered.find((form) => form.matches(record)) ?? forms.find((form) => form.matches(record));
+}
