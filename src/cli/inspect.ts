@@ -49,7 +49,7 @@ export function registerInspect(program: Command): void {
   const command = program
     .command("inspect")
     .description("count a data set, measure it in a model's tokens, and find rows and answers that are not as they should be")
-    .argument("<data...>", "files with questions: SQuAD JSON, JSON lines or parquet, or hub:ORG/NAME")
+    .argument("<data...>", "files with questions: JSON, JSON lines, CSV, TSV or parquet, or hub:ORG/NAME")
     .requiredOption(
       "--model <model>",
       "whose tokens to measure by: a model folder, or ORGANISATION/NAME[@REVISION] on the Hugging Face Hub",
@@ -136,9 +136,9 @@ function describe({ data, maxLength, stride, lengths, over, windows, findings, h
   const warnings = dataWarnings(data);
   return [
     ...table([
-      ...data.files.map(({ path: file, format, version, questions }) => [
+      ...data.files.map(({ path: file, format, form = "no form", version, questions }) => [
         file,
-        `${count(questions)} questions, ${format}${version === undefined ? "" : ` ${version}`}`,
+        `${count(questions)} questions, ${form}${version === undefined ? "" : ` ${version}`} in ${format}`,
       ]),
       ["examples", count(data.examples)],
       ["contexts", count(data.contexts)],

@@ -22,7 +22,7 @@ export interface ReadingOptions {
 export function withReadingOptions(command: Command): Command {
   return command
     .requiredOption("--model <model>", "folder of a model, or its name on the Hugging Face Hub")
-    .requiredOption("--data <files...>", "SQuAD JSON, JSON lines or parquet, or hub:ORG/NAME; several are read in sequence")
+    .requiredOption("--data <files...>", "JSON, JSON lines, CSV, TSV or parquet, or hub:ORG/NAME; several are read in sequence")
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
     .option("--onnx-file <name>", "run this ONNX file of an exported folder (model_quantized)")
     .option("--max-length <n>", "most tokens of a window", wholeNumber(8), 384)

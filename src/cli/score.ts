@@ -18,7 +18,7 @@ export function registerScore(program: Command): void {
   const command = program
     .command("score")
     .description("score predictions on SQuAD data, as the official scripts do")
-    .argument("<data>", "questions with answers: SQuAD JSON, JSON lines or parquet, or hub:ORG/NAME")
+    .argument("<data>", "questions with answers: JSON, JSON lines, CSV, TSV or parquet, or hub:ORG/NAME")
     .argument("<predictions>", "a JSON file {id: text}")
     .option("--na-prob <file>", "a JSON file {id: number}: null odds, or probabilities of no answer")
     .option("--threshold <number>", 'a prediction counts as "" where its no-answer score is above this', number, 1)

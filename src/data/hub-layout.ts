@@ -25,7 +25,7 @@ export interface HubSplit {
   isPartial: boolean;
 }
 
-const readable = [".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv"];
+const readable = /\.(parquet|(jsonl|ndjson|json|csv|tsv)(\.gz)?)$/i;
 /** JSON files that describe a data set, or tools, and hold no rows. */
 const description = /(^|\/)(dataset_infos?|dataset_dict|state|package|package-lock|tsconfig|config|metadata|croissant)\.json$/;
 
@@ -33,7 +33,7 @@ const description = /(^|\/)(dataset_infos?|dataset_dict|state|package|package-lo
 export function dataFiles(files: readonly string[]): string[] {
   return files
     .filter((file) => file.split("/").every((part) => isPlainName(part) && !part.startsWith(".")))
-    .filter((file) => readable.some((ending) => file.toLowerCase().endsWith(ending)) && !description.test(file))
+    .filter((file) => readable.test(file) && !description.test(file))
     .sort(byNumbers);
 }
 

@@ -33,7 +33,7 @@ export const recipeSchema = z.strictObject({
     .describe("Patterns (* and ?) on the parameters' names in the checkpoint; those that match are not trained."),
 
   // Data
-  train_files: files.describe("Training data: SQuAD JSON, JSON lines or parquet, or hub:ORG/NAME; several files are read in sequence."),
+  train_files: files.describe("Training data: JSON, JSON lines, CSV, TSV or parquet, or hub:ORG/NAME; several files are read in sequence."),
   eval_files: files.default([]).describe("Evaluation data, in the same formats."),
   validation_split: share().default(0).describe("Share of the training samples held out for evaluation when there are no eval_files."),
   validation_seed: count(0).default(42).describe("Seed of that split."),
