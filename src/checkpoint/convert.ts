@@ -1,6 +1,6 @@
 /**
- * Rewrites a model folder with its weights in another float type: 16-bit halves of the size for shipping, 32-bit back again. Every tensor
- * and every other file is kept; tensors that hold no real numbers (position indices, masks) keep their type.
+ * Rewrites a model folder with its weights as safetensors, in any float type: 16-bit halves of the size for shipping, 32-bit back again, and
+ * pytorch_model.bin in a form that other programs open without fear. Every tensor and every other file is kept; tensors that hold no real numbers (position indices, masks) keep their type.
  */
 import { existsSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
@@ -8,10 +8,11 @@ import path from "node:path";
 import { LecternError } from "../errors.js";
 import { writeFolderAtomic } from "./atomic.js";
 import { isFloatDtype, narrowFromFloat32, widenToFloat32 } from "./dtypes.js";
-import { copyContained, isShardName, openModelFolder, readConfigText } from "./model-folder.js";
+import { copyContained, openModelFolder, readConfigText } from "./model-folder.js";
 import type { WeightSource } from "./weight-source.js";
 import type { TensorData } from "./safetensors-write.js";
-import { indexFileName, singleFileName, writeWeights } from "./sharded.js";
+import { writeWeights } from "./sharded.js";
+import { isWeightFile } from "./weight-files.js";
 
 /** The types a model can be rewritten in. */
 export const conversionDtypes = ["F32", "F16", "BF16"] as const;
@@ -108,7 +109,7 @@ function overflow(tensor: string, value: number, dtype: ConversionDtype): Lecter
 async function copyOthers(from: string, to: string, dtype: ConversionDtype): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const { name } = entry;
-    if (name.startsWith(".") || name === singleFileName || name === indexFileName || isShardName(name)) continue;
+    if (name.startsWith(".") || isWeightFile(name)) continue;
     if (name === "config.json") {
       // Edited as text, so that 1.0 does not become 1 on its way through JavaScript's numbers.
       await writeFile(path.join(to, name), readConfigText(from).replace(/("(?:torch_)?dtype"\s*:\s*)"b?float\d+"/g, `$1"${pythonNames[dtype]}"`));

@@ -14,7 +14,8 @@ import path from "node:path";
 import { writeFileAtomic } from "./atomic.js";
 import { makeFolders } from "../files/make-folder.js";
 import { systemCode } from "../files/system-errors.js";
-import { indexFileName, readShardIndex, singleFileName } from "./sharded.js";
+import { readShardIndex } from "./sharded.js";
+import { weightsEntry } from "./weight-files.js";
 import { clearAbandoned, releaseTemporaryName, temporaryName } from "./temporary-names.js";
 
 export interface HubSettings {
@@ -119,10 +120,9 @@ export function isWhole(folder: string): boolean {
   const has = (name: string): boolean => existsSync(path.join(folder, name)); // false for a link to nothing
   if (has("adapter_config.json") && has("adapter_model.safetensors")) return true;
   if (!has("config.json")) return false;
-  if (has(singleFileName)) return true;
-  if (!has(indexFileName)) return false;
-  const index = path.join(folder, indexFileName);
-  const { weightMap } = readShardIndex(index);
+  const weights = weightsEntry(has);
+  if (weights === undefined || !weights.isIndex) return weights !== undefined;
+  const { weightMap } = readShardIndex(path.join(folder, weights.name));
   return [...weightMap.values()].every(has);
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { commit, type FakeHub, gitSha1, openFakeHub, sha256, type Trouble } from "../../test/fake-hub.js";
+import { torchCheckpoint } from "../../test/torch-archive.js";
 import { hubSettings, type HubSettings } from "./hub-cache.js";
 import { downloadModel, resolveModel } from "./hub.js";
 import { openModelFolder } from "./model-folder.js";
@@ -85,7 +86,9 @@ describe("a download", () => {
       "vocab.txt",
     ]);
     expect(await readFile(path.join(cacheOf(), "refs", "main"), "utf8")).toBe(commit);
-    expect(readlinkSync(path.join(folder, "model.safetensors"))).toBe(path.join("..", "..", "blobs", sha256(hub.files["model.safetensors"])));
+    expect(readlinkSync(path.join(folder, "model.safetensors"))).toBe(
+      path.join("..", "..", "blobs", sha256(hub.files["model.safetensors"])),
+    );
     expect(readlinkSync(path.join(folder, "config.json"))).toBe(path.join("..", "..", "blobs", gitSha1(hub.files["config.json"])));
     expect((await readdir(path.join(cacheOf(), "blobs"))).some((name) => name.includes("incomplete"))).toBe(false);
     const { weights } = await openModelFolder(folder);
@@ -139,6 +142,30 @@ describe("a download", () => {
     expect(weights.names()).toEqual(["table"]);
     weights.close();
     expect(existsSync(path.join(folder, "model.fp16.safetensors"))).toBe(false);
+  });
+
+  test("what PyTorch pickled comes where there is nothing else, whole or in parts, and no other pickle", async () => {
+    delete hub.files["model.safetensors"];
+    const pickled = torchCheckpoint([{ name: "table", shape: [2], data: Float32Array.of(1, 2) }]);
+    hub.files["pytorch_model.bin"] = pickled;
+    const firstValue = async (folder: string) => {
+      const { weights } = await openModelFolder(folder);
+      const [value] = weights.readFloat32("table");
+      weights.close();
+      return value;
+    };
+    const whole = await downloadModel("org/tiny", { settings });
+    expect(await firstValue(whole)).toBe(1);
+    expect((await readdir(whole)).filter((name) => name.endsWith(".bin"))).toEqual(["pytorch_model.bin"]);
+    expect(await downloadModel("org/tiny", { settings: { ...settings, offline: true } })).toBe(whole);
+
+    const part = "pytorch_model-00001-of-00001.bin";
+    delete hub.files["pytorch_model.bin"];
+    hub.files[part] = pickled;
+    hub.files["pytorch_model.bin.index.json"] = Buffer.from(JSON.stringify({ weight_map: { table: part } }));
+    const parts = await downloadModel("org/tiny", { settings: { ...settings, cache: path.join(root, "another cache") } });
+    expect(await firstValue(parts)).toBe(1);
+    expect((await readdir(parts)).filter((name) => name.includes(".bin"))).toEqual([part, "pytorch_model.bin.index.json"]);
   });
 
   test("an index that points outside is refused", async () => {
@@ -260,12 +287,16 @@ describe("broken connections", () => {
     };
     hub.trouble = [wrong, wrong];
     await expect(downloadModel("org/tiny", { settings })).rejects.toMatchObject({ code: "HUB_CHECKSUM" });
-    expect((await readdir(path.join(cacheOf(), "blobs"))).filter((name) => name.startsWith(sha256(hub.files["model.safetensors"])))).toEqual(
-      [],
-    );
+    expect(
+      (await readdir(path.join(cacheOf(), "blobs"))).filter((name) => name.startsWith(sha256(hub.files["model.safetensors"]))),
+    ).toEqual([]);
   });
 
-  for (const [name, announced] of [["more than it announces", "10"], ["a size that is none", "many"], ["less than nothing", "-5"]] as const) {
+  for (const [name, announced] of [
+    ["more than it announces", "10"],
+    ["a size that is none", "many"],
+    ["less than nothing", "-5"],
+  ] as const) {
     test(`a hub that sends ${name} does not keep the download going`, async () => {
       const lie: Trouble = (request, response, content) => {
         hub.trouble.push(lie); // for ever
@@ -353,11 +384,13 @@ describe("what the hub refuses", () => {
     });
   }
 
-  test("a model without safetensors", async () => {
+  test("a model without weights that can be read", async () => {
     delete hub.files["model.safetensors"];
+    delete hub.files["pytorch_model.bin"];
+    hub.files["tf_model.h5"] = Buffer.from("not wanted");
     const failure = downloadModel("org/tiny", { settings });
     await expect(failure).rejects.toMatchObject({ code: "HUB_NO_WEIGHTS" });
-    await expect(failure).rejects.toThrow(/pytorch_model.bin/);
+    await expect(failure).rejects.toThrow(/pytorch_model.bin[^]*tf_model.h5/);
   });
 
   test("a list of files without an end", async () => {
@@ -376,10 +409,26 @@ describe("what the hub refuses", () => {
   });
 
   test("names of files that lead elsewhere are not asked for", async () => {
-    const names = ["../config.json", "..\\vocab.txt", "C:vocab.txt", "/etc/README.md", "a/../../tokenizer.json", "tokenizer.json\n../x", "NUL", "__proto__"];
+    const names = [
+      "../config.json",
+      "..\\vocab.txt",
+      "C:vocab.txt",
+      "/etc/README.md",
+      "a/../../tokenizer.json",
+      "tokenizer.json\n../x",
+      "NUL",
+      "__proto__",
+    ];
     for (const name of names) hub.files[name] = Buffer.from("evil");
     const folder = await downloadModel("org/tiny", { settings });
-    expect((await readdir(folder)).sort()).toEqual(["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]);
+    expect((await readdir(folder)).sort()).toEqual([
+      "README.md",
+      "config.json",
+      "model.safetensors",
+      "tokenizer.json",
+      "tokenizer_config.json",
+      "vocab.txt",
+    ]);
     expect(hub.log.filter((line) => /evil|\.\.|C:|etc|NUL/.test(line))).toEqual([]);
   });
 

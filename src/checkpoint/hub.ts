@@ -1,6 +1,6 @@
 /**
  * Where a model comes from: a folder on this machine, or a name on the Hugging Face Hub, downloaded into the cache that Python uses too.
- * Only the files that a model is made of are brought, never pickled weights.
+ * Only the files that a model is made of are brought; what PyTorch pickled only where there are no other weights.
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
@@ -21,7 +21,8 @@ import { type Listing, listFiles } from "./hub-listing.js";
 import { parseRepositoryName } from "./hub-names.js";
 import type { HubContext } from "./hub-request.js";
 import { notAFolder } from "./model-folder.js";
-import { indexFileName, readShardIndex, singleFileName } from "./sharded.js";
+import { readShardIndex } from "./sharded.js";
+import { weightFileNames, weightsEntry } from "./weight-files.js";
 
 export interface ResolveOptions {
   /** A branch, tag or commit, where the name itself has no @REVISION. Default: main. */
@@ -131,17 +132,17 @@ async function download(context: HubContext, { commit, files }: Listing, onProgr
     if (existsSync(path.join(folder, file))) return;
     await linkBlob(await downloadBlob(context, commit, file, onProgress), path.join(folder, file));
   };
-  const single = [singleFileName, "adapter_model.safetensors"].filter((name) => files.includes(name));
-  const isSharded = single.length === 0 && files.includes(indexFileName);
-  if (single.length === 0 && !isSharded) throw noWeights(repository, files);
+  const adapter = files.find((name) => name === "adapter_model.safetensors");
+  const weights = weightsEntry((name) => files.includes(name));
+  if (weights === undefined && adapter === undefined) throw noWeights(repository, files);
   // Weights come last: a snapshot that has them has all else.
   for (const file of files) if (wanted.test(file)) await bring(file);
-  for (const file of single) await bring(file);
-  if (isSharded) {
-    await bring(indexFileName);
-    const index = path.join(folder, indexFileName);
-    for (const shard of new Set(readShardIndex(index).weightMap.values())) await bring(shard);
+  if (weights !== undefined && !(weights.isIndex && adapter !== undefined)) {
+    await bring(weights.name);
+    const parts = weights.isIndex ? readShardIndex(path.join(folder, weights.name)).weightMap.values() : [];
+    for (const part of new Set(parts)) await bring(part);
   }
+  if (adapter !== undefined) await bring(adapter);
   await saveReference(settings, repository, commit);
   return folder;
 }
@@ -153,8 +154,8 @@ function hasTokenizer(folder: string): boolean {
 function noWeights({ name, revision }: HubRepository, files: string[]): LecternError {
   const others = files.filter((file) => /\.(bin|pt|pth|h5|msgpack|gguf|onnx|safetensors)$/.test(file));
   return new LecternError("HUB_NO_WEIGHTS", {
-    message: `${name} (${revision}) has no weights in safetensors form.`,
-    expected: `${singleFileName} or ${indexFileName}`,
+    message: `${name} (${revision}) has no weights in a form that can be read.`,
+    expected: weightFileNames.join(", "),
     received: others.length > 0 ? others.slice(0, 5).join(", ") : "no weights",
     next: "Look for another revision (many models have refs/pr/N with safetensors) or a converted copy of the model.",
   });

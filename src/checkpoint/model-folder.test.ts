@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { torchCheckpoint } from "../../test/torch-archive.js";
 import { LecternError } from "../errors.js";
 import { parseConfigText } from "./config-json.js";
 import { convertModelFolder } from "./convert.js";
@@ -96,15 +97,68 @@ describe("saving and opening", () => {
   });
 });
 
+describe("weights that PyTorch pickled", () => {
+  const torchOf = (...ones: Parameters<typeof tensorsOf>) =>
+    torchCheckpoint(tensorsOf(...ones).map(({ name, shape, data }) => ({ name, shape, data: data as Float32Array })));
+  const files = async (contents: Record<string, string | Buffer>) => {
+    await mkdir(folder);
+    for (const [name, content] of Object.entries({ "config.json": JSON.stringify(config), ...contents }))
+      await writeFile(path.join(folder, name), content);
+  };
+
+  test("are read where there are no others", async () => {
+    await files({ "pytorch_model.bin": torchOf(3, 4, 5), "training_args.bin": "code" });
+    expect(await firstValues(folder)).toEqual({ w0: 5, w1: 6, w2: 7 });
+    await writeSafetensors(path.join(folder, "model.safetensors"), tensorsOf(1, 2, 9));
+    expect(await firstValues(folder)).toEqual({ w0: 9 });
+  });
+
+  test("are read in parts, by their index", async () => {
+    const [first, second] = [1, 2].map((part) => `pytorch_model-0000${part}-of-00002.bin`);
+    const index = { metadata: { total_size: 80 }, weight_map: { w0: first, w1: first, v0: second } };
+    const other = torchCheckpoint([{ name: "v0", shape: [2, 1], data: Float32Array.of(8, 9) }]);
+    await files({ [first]: torchOf(2, 4), [second]: other, "pytorch_model.bin.index.json": JSON.stringify(index) });
+    expect(await firstValues(folder)).toEqual({ w0: 0, w1: 1, v0: 8 });
+  });
+
+  test("become safetensors by convert, and are not copied beside them", async () => {
+    await files({ "pytorch_model.bin": torchOf(3, 4, 5), "vocab.txt": "[PAD]" });
+    const target = path.join(root, "converted");
+    expect(await convertModelFolder(folder, target, { dtype: "F32" })).toMatchObject({
+      tensors: 3,
+      converted: 0,
+      maxAbsoluteDifference: 0,
+    });
+    expect((await readdir(target)).sort()).toEqual(["config.json", "model.safetensors", "vocab.txt"]);
+    expect(await firstValues(target)).toEqual({ w0: 5, w1: 6, w2: 7 });
+  });
+
+  test("that ask for more than tensors are refused by name", async () => {
+    await files({ "pytorch_model.bin": await readFile(path.join(import.meta.dirname, "../../test/torch-checkpoints/refused-system.bin")) });
+    await expect(openModelFolder(folder)).rejects.toMatchObject({ code: "TORCH_REFUSED", detail: { received: "posix.system" } });
+    await expect(convertModelFolder(folder, path.join(root, "converted"), { dtype: "F32" })).rejects.toMatchObject({
+      code: "TORCH_REFUSED",
+    });
+    expect(await readdir(root)).toEqual(["model"]);
+  });
+});
+
 describe("folders that cannot be opened", () => {
   const cases: [string, Record<string, string>, string, RegExp][] = [
     ["no config", { "model.safetensors": "" }, "MODEL_FOLDER_INCOMPLETE", /no config.json/],
     ["no weights", { "config.json": "{}" }, "MODEL_FOLDER_INCOMPLETE", /no weights/],
     [
-      "pickled weights alone",
-      { "config.json": "{}", "pytorch_model.bin": "" },
+      "weights of other programs alone",
+      { "config.json": "{}", "tf_model.h5": "" },
       "MODEL_FOLDER_INCOMPLETE",
-      /pytorch_model.bin[\s\S]*safetensors/,
+      /pytorch_model.bin[^]*tf_model.h5/,
+    ],
+    ["empty weights of PyTorch", { "config.json": "{}", "pytorch_model.bin": "" }, "TORCH_CORRUPT", /an empty file/],
+    [
+      "an index of PyTorch's parts that names another form",
+      { "config.json": "{}", "pytorch_model.bin.index.json": '{"weight_map":{"a":"x.safetensors"}}' },
+      "CHECKPOINT_INDEX_CORRUPT",
+      /plain name of a .bin file/,
     ],
     ["a config that is not JSON", { "config.json": "{", "model.safetensors": "" }, "MODEL_CONFIG_CORRUPT", /config.json/],
     ["a config that is a list", { "config.json": "[]", "model.safetensors": "" }, "MODEL_CONFIG_CORRUPT", /JSON object/],
@@ -137,7 +191,7 @@ describe("an index", () => {
     await mkdir(folder, { recursive: true });
     await writeFile(path.join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: weightMap }));
     try {
-      openSharded(path.join(folder, "model.safetensors.index.json")).close();
+      openSharded(path.join(folder, "model.safetensors.index.json"), openSafetensors).close();
       return undefined;
     } catch (error) {
       return error;

@@ -1,6 +1,6 @@
 /**
- * Model folders in the form that transformers reads and writes: config.json, model.safetensors (or shards and their index) and the
- * tokenizer's files. Saving keeps the previous model whole until the new one is; opening completes what a killed save had committed to.
+ * Model folders in the form that transformers reads and writes: config.json, the weights (`weight-files.ts`) and the tokenizer's files. What is
+ * saved is safetensors. Saving keeps the previous model whole until the new one is; opening completes what a killed save had committed to.
  */
 import { closeSync, existsSync, statSync } from "node:fs";
 import { chmod, copyFile, readdir, writeFile } from "node:fs/promises";
@@ -10,9 +10,9 @@ import { recoverFolder, writeFilesAtomic, writeFolderAtomic } from "./atomic.js"
 import type { TokenizerFile } from "../text/tokenizer-files.js";
 import { configText, parseConfigText } from "./config-json.js";
 import { containedFile, openPlainFile, readContainedText } from "../files/plain-file.js";
-import { openSafetensors } from "./safetensors-read.js";
 import type { TensorData } from "./safetensors-write.js";
-import { indexFileName, openSharded, singleFileName, writeWeights } from "./sharded.js";
+import { indexFileName, partFileName, singleFileName, writeWeights } from "./sharded.js";
+import { openWeights, weightFileNames } from "./weight-files.js";
 import type { WeightSource } from "./weight-source.js";
 
 export interface ModelFolder {
@@ -36,7 +36,8 @@ export interface ModelContents {
 
 /**
  * Opens a model folder. Close its `weights` when done.
- * @throws LecternError FILE_MISSING, MODEL_FOLDER_INCOMPLETE, MODEL_CONFIG_CORRUPT, SAFETENSORS_CORRUPT, CHECKPOINT_INDEX_CORRUPT
+ * @throws LecternError FILE_MISSING, MODEL_FOLDER_INCOMPLETE, MODEL_CONFIG_CORRUPT, SAFETENSORS_CORRUPT, CHECKPOINT_INDEX_CORRUPT,
+ *   TORCH_CORRUPT, TORCH_REFUSED
  * @example
  * const { config, weights } = await openModelFolder("starter/minilm-l6");
  * const table = weights.readFloat32("embeddings.word_embeddings.weight");
@@ -45,12 +46,9 @@ export interface ModelContents {
 export async function openModelFolder(folder: string): Promise<ModelFolder> {
   await recoverFolder(folder);
   const config = await readModelConfig(folder);
-  if (existsSync(path.join(folder, singleFileName))) {
-    return { folder, config, weights: openSafetensors(containedFile(folder, singleFileName, "the model's weights")) };
-  }
-  const index = path.join(folder, indexFileName);
-  if (existsSync(index)) return { folder, config, weights: openSharded(index) };
-  throw await withoutWeights(folder);
+  const weights = openWeights(folder);
+  if (weights === undefined) throw await withoutWeights(folder);
+  return { folder, config, weights };
 }
 
 /**
@@ -80,7 +78,7 @@ export async function saveModelFolder(folder: string, contents: ModelContents): 
     });
     return;
   }
-  const before = (await readdir(folder)).filter((name) => name === indexFileName || name === singleFileName || isShardName(name));
+  const before = (await readdir(folder)).filter((name) => name === indexFileName || name === singleFileName || partFileName.test(name));
   // The old weights that the new ones will not overwrite go with them: which these are is known once the new are written.
   await writeFilesAtomic(
     folder,
@@ -114,11 +112,6 @@ export async function copyContained(folder: string, name: string, to: string): P
   closeSync(openPlainFile(file, "a file of the model").descriptor);
   await copyFile(file, to);
   await chmod(to, 0o644);
-}
-
-/** Whether a file is one part of a sharded checkpoint: model-00001-of-00002.safetensors. */
-export function isShardName(name: string): boolean {
-  return /^model-\d{5}-of-\d{5}\.safetensors$/.test(name);
 }
 
 function parseConfig(file: string, text: string): Record<string, unknown> {
@@ -157,7 +150,7 @@ export function notAFolder(file: string): LecternError {
   return new LecternError("MODEL_FOLDER_INCOMPLETE", {
     message: `${file} is not a folder.`,
     expected: "a folder with config.json, model.safetensors and tokenizer.json",
-    next: `Give the folder that holds the model${/\.(safetensors|onnx)$/.test(file) ? `: ${path.dirname(file)}` : ""}.`,
+    next: `Give the folder that holds the model${/\.(safetensors|bin|onnx)$/.test(file) ? `: ${path.dirname(file)}` : ""}.`,
   });
 }
 
@@ -165,8 +158,8 @@ async function withoutWeights(folder: string): Promise<LecternError> {
   const others = (await readdir(folder)).filter((name) => /\.(bin|pt|pth|ckpt|h5|msgpack|gguf|onnx|safetensors)$/.test(name));
   return new LecternError("MODEL_FOLDER_INCOMPLETE", {
     message: `${folder} has no weights that can be read.`,
-    expected: `${singleFileName}, or ${indexFileName} and its parts`,
+    expected: `${weightFileNames.join(", ")}`,
     received: others.length > 0 ? others.slice(0, 5).join(", ") : "no weights of any form",
-    next: "Use a version of the model in safetensors form. (Pickled weights, .bin or .pt, can run code and are not opened.)",
+    next: "Use a version of the model in one of these forms; a checkpoint of PyTorch under another name can be called pytorch_model.bin.",
   });
 }

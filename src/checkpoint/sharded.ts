@@ -1,32 +1,27 @@
 /**
- * Checkpoints cut into several safetensors files ("shards") with an index that says which tensor lies in which: the layout of
- * `model.safetensors.index.json` in Hugging Face folders. An index comes from whoever made the model, so its file names are not trusted: a
+ * Checkpoints cut into several files ("shards") with an index that says which tensor lies in which: the layout of
+ * `model.safetensors.index.json` in Hugging Face folders, and of `pytorch_model.bin.index.json` before it. An index comes from whoever made the model, so its file names are not trusted: a
  * shard must lie in the index's own folder (`containedFile`).
  */
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { containedFile, isPlainName, readContainedText } from "../files/plain-file.js";
 import { describeValue } from "../text/describe-value.js";
 import { findRepeatedKey } from "./json-keys.js";
-import { openSafetensors } from "./safetensors-read.js";
 import { missingTensor, type WeightSource } from "./weight-source.js";
 import { tensorBytes, writeSafetensors, type TensorData } from "./safetensors-write.js";
 
 /** The name of the weights of a folder that has one file. */
 export const singleFileName = "model.safetensors";
 export const indexFileName = "model.safetensors.index.json";
+/** The names of its parts: model-00001-of-00002.safetensors. */
+export const partFileName = /^model-\d{5}-of-\d{5}\.safetensors$/;
 /** As Python's `save_pretrained` long did: 5 GB a file. */
 export const defaultShardBytes = 5_000_000_000;
 
 /** A hundred thousand tensors take ten. */
 const longestIndex = 16 * 2 ** 20;
-
-/** Whether a folder holds weights in safetensors form, in one file or several. */
-export function hasWeights(folder: string): boolean {
-  return [singleFileName, indexFileName].some((name) => existsSync(path.join(folder, name)));
-}
 
 /** Which file each tensor lies in. */
 export interface ShardIndex {
@@ -36,7 +31,7 @@ export interface ShardIndex {
 
 /**
  * Checks the text of an index.
- * @param file its name, for the error
+ * @param file its name, which says of what form the parts must be, for the error too
  * @throws LecternError CHECKPOINT_INDEX_CORRUPT
  */
 export function parseShardIndex(file: string, text: string): ShardIndex {
@@ -50,14 +45,15 @@ export function parseShardIndex(file: string, text: string): ShardIndex {
   if (!isObject(index) || !isObject(weightMap)) {
     throw indexCorrupt(file, "it has no weight_map", '{"weight_map": {"tensor": "file"}}', text.slice(0, 60));
   }
+  const extension = file.endsWith(".bin.index.json") ? ".bin" : ".safetensors";
   const repeated = findRepeatedKey(text, 2);
   if (repeated !== undefined) throw indexCorrupt(file, `it has the key ${JSON.stringify(repeated)} twice`, "every name once");
   for (const [tensor, shard] of Object.entries(weightMap)) {
-    if (!isPlainName(shard) || !shard.endsWith(".safetensors")) {
+    if (!isPlainName(shard) || !shard.endsWith(extension)) {
       throw indexCorrupt(
         file,
         `tensor ${JSON.stringify(tensor)} points to what is not a file of this folder`,
-        "the plain name of a .safetensors file",
+        `the plain name of a ${extension} file`,
         describeValue(shard),
       );
     }
@@ -79,17 +75,18 @@ export function readShardIndex(file: string): ShardIndex {
 
 /**
  * Opens a checkpoint of several files. The headers are read and compared with the index; tensors are read when asked for.
- * @param indexFile the path of a `*.safetensors.index.json`
- * @throws LecternError FILE_MISSING, CHECKPOINT_INDEX_CORRUPT, SAFETENSORS_CORRUPT
+ * @param indexFile the path of a `*.index.json`
+ * @param open opens one part
+ * @throws LecternError FILE_MISSING, CHECKPOINT_INDEX_CORRUPT, and what `open` throws
  */
-export function openSharded(indexFile: string): WeightSource {
+export function openSharded(indexFile: string, open: (file: string) => WeightSource): WeightSource {
   const folder = path.dirname(indexFile);
   const { weightMap } = readShardIndex(indexFile);
   const shards = new Map<string, WeightSource>();
   const close = (): void => shards.forEach((shard) => shard.close());
   try {
     for (const name of new Set(weightMap.values())) {
-      shards.set(name, openSafetensors(containedFile(folder, name, `a part of the checkpoint that ${indexFile} lists`)));
+      shards.set(name, open(containedFile(folder, name, `a part of the checkpoint that ${indexFile} lists`)));
     }
     const held = new Map([...shards].map(([name, shard]) => [name, new Set(shard.names())]));
     for (const [tensor, name] of weightMap) {

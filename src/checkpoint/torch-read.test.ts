@@ -5,7 +5,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { zipArchive, type ZipEntryOptions } from "../../test/zip-archive.js";
+import { archive, dict, int, pickle, storage, tensor, text } from "../../test/torch-archive.js";
+import { zipArchive } from "../../test/zip-archive.js";
 import { LecternError } from "../errors.js";
 import { openTorchFile } from "./torch-read.js";
 
@@ -74,28 +75,6 @@ function integers(dtype: string, { buffer }: Uint8Array): Iterable<number> {
   return dtype === "int8" ? new Int8Array(buffer) : new Uint8Array(buffer);
 }
 
-/** Pickle opcodes from parts: numbers are bytes, texts are themselves. */
-const pickle = (...parts: (number | string)[]): Buffer =>
-  Buffer.concat([
-    Buffer.from([0x80, 2]),
-    ...parts.map((part) => (typeof part === "number" ? Buffer.from([part]) : Buffer.from(part, "latin1"))),
-    Buffer.from("."),
-  ]);
-const text = (value: string) => `X${String.fromCharCode(value.length)}\0\0\0${value}`;
-const int = (value: number) => {
-  const bytes = Buffer.alloc(10, 0x8a);
-  bytes[1] = 8;
-  bytes.writeBigInt64LE(BigInt(value), 2);
-  return bytes.toString("latin1");
-};
-const storage = (elements: number, key = "0") => `(${text("storage")}ctorch\nFloatStorage\n${text(key)}${text("cpu")}${int(elements)}tQ`;
-const tensor = (from: string, { offset = 0, shape = [2], strides = [1] } = {}) =>
-  `ctorch._utils\n_rebuild_tensor_v2\n(${from}${int(offset)}(${shape.map(int).join("")}t(${strides.map(int).join("")}t\x89ccollections\nOrderedDict\n)RtR`;
-const dict = (...entries: string[]) => `}(${entries.join("")}u`;
-
-/** An archive with this pickle and a storage "0" of two floats. */
-const archive = (pickled: Uint8Array, others: ZipEntryOptions[] = [{ name: "m/data/0", content: Buffer.alloc(8) }]) =>
-  zipArchive([{ name: "m/data.pkl", content: pickled }, ...others]);
 const one = pickle(dict(text("a") + tensor(storage(2))));
 
 describe("a file made by hand", () => {

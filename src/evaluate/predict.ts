@@ -8,6 +8,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { withFileLock } from "../checkpoint/file-lock.js";
 import { resolveModel } from "../checkpoint/hub.js";
+import { isWeightFile } from "../checkpoint/weight-files.js";
 import { examplesHash } from "../data/data-identity.js";
 import type { QaExample } from "../data/examples.js";
 import { nativeRuntime, type Runtime } from "../engine/index.js";
@@ -121,7 +122,7 @@ async function modelHash(folder: string, { config, tokenizer }: Reader): Promise
   for (const place of ["", "onnx"].filter((each) => existsSync(path.join(folder, each)))) {
     for (const file of (await readdir(path.join(folder, place))).sort()) {
       const name = path.join(place, file);
-      if (/\.(safetensors|onnx|onnx_data)$/.test(file)) await addFile(hash, containedFile(folder, name, "weights"), name);
+      if (/\.(safetensors|onnx|onnx_data)$/.test(file) || isWeightFile(file)) await addFile(hash, containedFile(folder, name, "weights"), name);
     }
   }
   return hash.digest("hex");

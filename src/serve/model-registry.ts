@@ -5,6 +5,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
+import { isWeightFile } from "../checkpoint/weight-files.js";
 import { LecternError } from "../errors.js";
 import { HttpError } from "./http-error.js";
 import type { ModelSource } from "./inference-process.js";
@@ -132,14 +133,16 @@ function byUse(a: ModelService, b: ModelService): number {
 
 /** The size of a folder's weights, of several ONNX files the largest; 0 where there are none, which loading it will tell. */
 function weightBytes(folder: string): number {
-  const sizes = (place: string, ending: string): number[] =>
+  const sizes = (place: string, isWanted: (name: string) => boolean): number[] =>
     statSync(place, { throwIfNoEntry: false })?.isDirectory() === true
       ? readdirSync(place)
-          .filter((name) => name.endsWith(ending))
+          .filter(isWanted)
           .map((name) => statSync(path.join(place, name), { throwIfNoEntry: false })?.size ?? 0)
       : [];
-  const weights = sizes(folder, ".safetensors").reduce((sum, size) => sum + size, 0);
-  return weights > 0 ? weights : Math.max(0, ...sizes(path.join(folder, "onnx"), ".onnx"), ...sizes(folder, ".onnx"));
+  const sum = (numbers: number[]): number => numbers.reduce((total, size) => total + size, 0);
+  const isOnnx = (name: string): boolean => name.endsWith(".onnx");
+  const weights = sum(sizes(folder, (name) => name.endsWith(".safetensors"))) || sum(sizes(folder, isWeightFile));
+  return weights > 0 ? weights : Math.max(0, ...sizes(path.join(folder, "onnx"), isOnnx), ...sizes(folder, isOnnx));
 }
 
 function tooLarge(name: string, bytes: number, ceiling: number): LecternError {

@@ -1,10 +1,13 @@
 /** Readers from folders and back, and what is refused. */
+import { existsSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testRuntime } from "../../../test/engine/compute-graph.js";
 import { writeTinyReader } from "../../../test/tiny-reader.js";
+import { torchCheckpoint } from "../../../test/torch-archive.js";
+import { openSafetensors } from "../../checkpoint/safetensors.js";
 import { models } from "../../models/index.js";
 import { describeLoading, openReader, saveReader } from "./reader.js";
 
@@ -38,6 +41,21 @@ describe("a reader's folder", () => {
       const bytes = (from: typeof tensor) => Buffer.from(from.data.buffer, from.data.byteOffset, from.data.byteLength);
       expect(bytes(again.store.parameters.get(name)!.tensor).equals(bytes(tensor)), name).toBe(true);
     }
+  });
+
+  test("whose weights PyTorch pickled, with DataParallel's names, is the same reader, and is saved as safetensors", async () => {
+    const source = openSafetensors(join(folder, "tiny", "model.safetensors"));
+    const tensors = source.names().map((name) => ({ name: `module.${name}`, ...source.info(name), data: source.readFloat32(name) }));
+    source.close();
+    await cp(join(folder, "tiny"), join(folder, "pickled"), { recursive: true });
+    await rm(join(folder, "pickled/model.safetensors"));
+    await writeFile(join(folder, "pickled/pytorch_model.bin"), torchCheckpoint(tensors));
+    const reader = await open("pickled");
+    expect(reader.loaded).toEqual({ missing: [], unused: [], wrappers: ["module."] });
+    await saveReader(join(folder, "pickled again"), reader);
+    const saved = (name: string) => readFile(join(folder, name, "model.safetensors"));
+    expect((await saved("pickled again")).equals(await saved("tiny"))).toBe(true);
+    expect(existsSync(join(folder, "pickled again/pytorch_model.bin"))).toBe(false);
   });
 
   test("without a head gets one from the seed, and both lists are told once", async () => {

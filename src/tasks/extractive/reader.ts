@@ -1,7 +1,7 @@
 /** An extractive reader in memory: model folder, tokenizer, network and parameters, for training and for answering. */
 import { basename } from "node:path";
 import { openModelFolder, readModelConfig, saveModelFolder } from "../../checkpoint/model-folder.js";
-import { hasWeights } from "../../checkpoint/sharded.js";
+import { hasWeights } from "../../checkpoint/weight-files.js";
 import {
   createInferenceExecutor,
   createParameterStore,
