@@ -1,4 +1,4 @@
-/** `lectern convert`: a model folder with its weights in another float type. */
+/** `lectern convert`: a model folder with its weights as safetensors, in another float type where that is asked for. */
 import { type Command, Option } from "commander";
 import { convertModelFolder, conversionDtypes, type ConversionDtype } from "../checkpoint/convert.js";
 import { resolveModel } from "../checkpoint/hub.js";
@@ -6,7 +6,7 @@ import { resolveModel } from "../checkpoint/hub.js";
 export function registerConvert(program: Command): void {
   program
     .command("convert")
-    .description("rewrite a model folder with its weights in another float type")
+    .description("rewrite a model folder with its weights as safetensors, in any float type")
     .requiredOption("--model <model>", "a model folder, or ORGANISATION/NAME[@REVISION] on the Hugging Face Hub")
     .requiredOption("--to <folder>", "the folder to write; it must not exist yet")
     .addOption(new Option("--dtype <type>", "the type of the weights").choices(conversionDtypes).makeOptionMandatory())
