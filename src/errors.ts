@@ -58,6 +58,8 @@ export const errorCatalogue = {
   RECIPE_UNSUPPORTED: "A recipe asks for something that transformers has and Lectern has not: write what the error says instead.",
   RECIPE_VALUE: "A recipe's value is missing, or of the wrong type or range: correct it as the error says.",
   RECIPE_CONTRADICTION: "Two settings of a recipe exclude each other: change the one that the error names.",
+  SWEEP_FILE: "The file of a sweep has a key or a value that a sweep has not: see docs/sweeping.md.",
+  SWEEP_PARAMETER: "A setting to vary is not a range or a list of values, or there is none.",
   OVERRIDE_SYNTAX: "An override on the command line is not of the form key=value.",
   CHECKPOINT_NOT_FOUND: "There is no whole checkpoint to resume from: name another folder, or train without resume_from_checkpoint.",
   CHECKPOINT_INCOMPLETE: "The checkpoint that was named lacks a file, or a file is not as it was written: resume from another one.",

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { nativeRuntime } from "../engine/index.js";
 import { type ExportOptions, exportReader, type ExportReport } from "../export/export-reader.js";
+import { columns } from "./columns.js";
 import { threadCount, wholeNumber } from "./help.js";
 import { Output } from "./output.js";
 
@@ -77,19 +78,6 @@ function summary({ files }: ExportReport): string {
 
 function points(value: number | undefined, original: number | undefined): string {
   return value === undefined || original === undefined ? "" : `${value.toFixed(2)} (${original.toFixed(2)})`;
-}
-
-/** Columns as wide as their widest cell. */
-function columns(head: string[], rows: string[][]): string {
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }
 
 function positive(text: string): number {

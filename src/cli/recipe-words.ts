@@ -1,7 +1,8 @@
 /**
- * The words behind `lectern train`: a recipe's file, and settings as `key=value` or, as other programs have them, `--key value`, `--key=value` and
- * `--switch`, with hyphens or underscores.
+ * The words behind `lectern train` and its like: a recipe's file, and settings as `key=value` or, as other programs have them, `--key value`,
+ * `--key=value` and `--switch`, with hyphens or underscores.
  */
+import type { Command } from "commander";
 import { LecternError } from "../errors.js";
 import { nearest } from "../text/nearest.js";
 import { foreignKey, foreignKeys } from "../train/recipe-aliases.js";
@@ -14,9 +15,10 @@ const keys = [...keysOfRecipe, ...Object.keys(foreignKeys)];
 /**
  * Settings as overrides, and what else there is.
  * @param verb named in errors
+ * @param options the verb's own, such as --json: what a misspelt one may have been meant to be
  * @throws LecternError USAGE for an option that is neither one of the verb nor a setting
  */
-export function readRecipeWords(words: readonly string[], verb: string): { operands: string[]; overrides: string[] } {
+export function readRecipeWords(words: readonly string[], verb: string, options: readonly string[] = []): { operands: string[]; overrides: string[] } {
   const [operands, overrides]: [string[], string[]] = [[], []];
   const queue = [...words];
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
@@ -26,11 +28,28 @@ export function readRecipeWords(words: readonly string[], verb: string): { opera
       continue;
     }
     const key = name.replaceAll("-", "_");
-    if (!keys.includes(key)) throw unknown(word.replace(/=.*/s, ""), key, verb);
+    if (!keys.includes(key)) throw unknown(word.replace(/=.*/s, ""), key, verb, options);
     overrides.push(`${key}=${given ?? valueOf(key, queue, word)}`);
   }
   return { operands, overrides };
 }
+
+/**
+ * The recipe that is named first, and the settings of all words.
+ * @throws LecternError USAGE
+ */
+export function recipeAndSettings(words: readonly string[], verb: Verb): { file: string; overrides: string[] } {
+  const own = verb.options.flatMap(({ long }) => long ?? []);
+  const { operands, overrides } = readRecipeWords(words, verb.name(), own);
+  const [file, ...others] = operands;
+  if (file === undefined) {
+    throw new LecternError("USAGE", { message: "missing required argument 'recipe'", next: "Name a YAML file first, such as recipes/quickstart.yaml." });
+  }
+  return { file, overrides: [...others, ...overrides] };
+}
+
+/** What is asked of a commander's command here. */
+type Verb = Pick<Command, "name" | "options">;
 
 /** Takes the words behind an option that are its value: none behind a switch, several behind one that takes a list. */
 function valueOf(key: string, queue: string[], option: string): string {
@@ -62,10 +81,11 @@ function isSetting(word: string): boolean {
   return /^[A-Za-z_][\w.]*=/.test(word);
 }
 
-function unknown(option: string, key: string, verb: string): LecternError {
-  const similar = nearest(key, keys);
+function unknown(option: string, key: string, verb: string, options: readonly string[]): LecternError {
+  const similar = nearest(key, [...keys, ...options.map((own) => own.slice(2).replaceAll("-", "_"))]);
+  const own = options.find((one) => one.slice(2).replaceAll("-", "_") === similar);
   return new LecternError("USAGE", {
-    message: `unknown option '${option}'${similar === undefined ? "" : `\n(Did you mean ${similar}=VALUE?)`}`,
+    message: `unknown option '${option}'${similar === undefined ? "" : `\n(Did you mean ${own ?? `${similar}=VALUE`}?)`}`,
     next: `See npx lectern ${verb} --help.`,
   });
 }

@@ -1,6 +1,5 @@
 /** `lectern train RECIPE [key=value …]`: trains as a recipe says, shows how it goes, and says what to do next. */
 import type { Command } from "commander";
-import { LecternError } from "../errors.js";
 import { checkWritable } from "../files/make-folder.js";
 import type { TrainEvent } from "../train/events.js";
 import { type OpenRun, openRun } from "../train/open-run.js";
@@ -13,7 +12,7 @@ import { trainRun } from "../train/train-run.js";
 import { exitCodes } from "./failure.js";
 import { collect, withExamples } from "./help.js";
 import { Output } from "./output.js";
-import { readRecipeWords } from "./recipe-words.js";
+import { recipeAndSettings } from "./recipe-words.js";
 import { resultTable } from "./result-table.js";
 
 interface TrainOptions {
@@ -32,7 +31,8 @@ export function registerTrain(program: Command, open: OpenRun = openRun): void {
     .allowUnknownOption() // --key value is a setting, too
     .option("--json", "print every log, evaluation and checkpoint as a line of JSON", false)
     .action(async (first: string, others: string[], options: TrainOptions) => {
-      const { file, overrides } = recipeAndSettings([first, ...others], options.set);
+      const { file, overrides: words } = recipeAndSettings([first, ...others], command);
+      const overrides = [...words, ...options.set];
       const output = new Output(options.json ?? false);
       const recipe = await loadRecipe(file, overrides, { onNote: (line) => output.note(line) });
       await checkStart(recipe); // an output folder in use, or one that cannot be written, is told before the data are read
@@ -50,15 +50,6 @@ export function registerTrain(program: Command, open: OpenRun = openRun): void {
     { line: "lectern train recipes/minilm-squad.yaml learning_rate=1e-4 num_train_epochs=1", does: "change two settings" },
     { line: "lectern train recipes/minilm-squad.yaml resume_from_checkpoint=true", does: "go on where it stopped" },
   ]).addHelpText("after", `\nSettings, with their defaults:\n${recipeKeys.map(settingHelp).join("\n")}`);
-}
-
-function recipeAndSettings(words: readonly string[], set: readonly string[]): { file: string; overrides: string[] } {
-  const { operands, overrides } = readRecipeWords(words, "train");
-  const [file, ...others] = operands;
-  if (file === undefined) {
-    throw new LecternError("USAGE", { message: "missing required argument 'recipe'", next: "Name a YAML file first, such as recipes/quickstart.yaml." });
-  }
-  return { file, overrides: [...others, ...overrides, ...set] };
 }
 
 function settingHelp({ name, default: value, description }: (typeof recipeKeys)[number]): string {

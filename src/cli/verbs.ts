@@ -8,6 +8,7 @@ const verbs: Readonly<Record<string, () => Promise<RegisterVerb>>> = {
   quickstart: async () => (await import("./quickstart.js")).registerQuickstart,
   train: async () => (await import("./train.js")).registerTrain,
   evaluate: async () => (await import("./evaluate.js")).registerEvaluate,
+  sweep: async () => (await import("./sweep.js")).registerSweep,
   ask: async () => (await import("./ask.js")).registerAsk,
   predict: async () => (await import("./predict.js")).registerPredict,
   score: async () => (await import("./score.js")).registerScore,
