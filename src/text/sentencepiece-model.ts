@@ -3,7 +3,6 @@
  * numbers are those of sentencepiece_model.proto (github.com/google/sentencepiece, src/).
  */
 import { eachField } from "../files/protobuf-fields.js";
-import { checkCharsmap } from "./charsmap.js";
 
 export interface SentencePiece {
   readonly text: string;
@@ -43,7 +42,6 @@ export function parseSentencePieceModel(bytes: Uint8Array): SentencePieceModel {
     3: (normaliser) => eachField(normaliser.bytes(), { 2: (reader) => (charsmap = reader.bytes()) }),
   });
   if (pieces.length === 0) throw new Error("no pieces");
-  if (charsmap.length > 0) checkCharsmap(charsmap);
   return { pieces, algorithm, unknownId, charsmap };
 }
 

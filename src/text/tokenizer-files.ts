@@ -7,9 +7,9 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { LecternError } from "../errors.js";
 import { readContainedBytes, readContainedText } from "../files/plain-file.js";
-import { checkCharsmap } from "./charsmap.js";
 import { sentencePieceDefinition } from "./sentencepiece-definition.js";
 import { parseSentencePieceModel } from "./sentencepiece-model.js";
+import { checkTokenizerClass } from "./tokenizer-classes.js";
 
 /** The parts that special tokens play, by their names in tokenizer_config.json. */
 const roles = ["unk_token", "sep_token", "pad_token", "cls_token", "mask_token", "bos_token", "eos_token"] as const;
@@ -54,17 +54,19 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   const found = { config, specialTokens, files };
   const definition = await readObject(folder, "tokenizer.json");
   if (definition !== undefined) {
-    const source = path.join(folder, "tokenizer.json");
-    checkNormalizer(source, definition["normalizer"]);
-    return { ...found, definition, source };
+    return { ...found, definition, source: path.join(folder, "tokenizer.json") };
   }
+  const namings = { "tokenizer_config.json": config, "config.json": await readObject(folder, "config.json") };
   const model = path.join(folder, "spm.model");
   if (existsSync(model)) {
+    checkTokenizerClass(folder, "spm.model", namings);
     const made = definitionFromSentencePiece(folder, config, specialTokens);
     // transformers.js and others look for tokenizer.json: the copy has one.
     return { ...found, definition: made, source: model, files: [{ name: "tokenizer.json", text: JSON.stringify(made) }, ...files] };
   }
   const vocabulary = path.join(folder, "vocab.txt");
+  if (!existsSync(vocabulary)) throw tokenizerMissing(folder);
+  checkTokenizerClass(folder, "vocab.txt", namings);
   return { ...found, definition: await definitionFromVocabulary(folder, config, specialTokens), source: vocabulary };
 }
 
@@ -99,18 +101,6 @@ function usualNames(specialTokens: TokenizerFiles["specialTokens"]): Record<keyo
 }
 const usual = { unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]" } as const;
 
-/** Checks the tables of characters in a normalizer, alone or in a sequence of them. */
-function checkNormalizer(file: string, normalizer: unknown): void {
-  if (!isObject(normalizer)) return;
-  const { precompiled_charsmap: charsmap, normalizers } = normalizer;
-  try {
-    if (typeof charsmap === "string") checkCharsmap(Buffer.from(charsmap, "base64"));
-  } catch (error) {
-    throw tokenizerCorrupt(file, error instanceof Error ? error.message : String(error));
-  }
-  if (Array.isArray(normalizers)) for (const each of normalizers) checkNormalizer(file, each);
-}
-
 /** A token in a config: its text, or an object with its text as `content`. */
 function tokenContent(value: unknown): string | undefined {
   if (typeof value === "string") return value;
@@ -123,7 +113,6 @@ async function definitionFromVocabulary(
   specialTokens: TokenizerFiles["specialTokens"],
 ): Promise<Record<string, unknown>> {
   const file = path.join(folder, "vocab.txt");
-  if (!existsSync(file)) throw tokenizerMissing(folder);
   const lines = readContainedText(folder, "vocab.txt", { what: "the vocabulary of a tokenizer", limit: longestFile }).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
   const vocabulary = new Map(lines.map((token, id) => [token, id]));

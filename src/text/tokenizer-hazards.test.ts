@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startOwn } from "../../test/process.js";
 import { charsmapProblem } from "./charsmap-hazards.js";
+import { Tokenizer } from "./tokenizer.js";
 import { tokenizerHazard } from "./tokenizer-hazards.js";
 
 let folder: string;
@@ -49,6 +50,27 @@ describe("what would end the process is found", () => {
   for (const [name, [definition, hazard]] of Object.entries(cases)) {
     test(name, () => expect(tokenizerHazard(definition)).toMatch(hazard));
   }
+});
+
+describe("components nested 20,000 deep are told as the fault of their file", () => {
+  const nested = (part: string, list: string, depth = 20_000) =>
+    `"${part}":${`{"type":"Sequence","${list}":[`.repeat(depth)}{"type":"NFC"}${"]}".repeat(depth)}`;
+  test.each([
+    ["normalizers", nested("normalizer", "normalizers")],
+    ["pre-tokenizers", nested("pre_tokenizer", "pretokenizers")],
+    ["post-processors", nested("post_processor", "processors")],
+    ["decoders", nested("decoder", "decoders")],
+    ["normalizers under another key's name", nested("normalizer", "decoders")],
+    ["lists", `"normalizer":${"[".repeat(20_000)}${"]".repeat(20_000)}`],
+    ["a component's fields", `"normalizer":{"type":"Replace","content":"","pattern":${'{"String":'.repeat(20_000)}""${"}".repeat(20_000)}}`],
+    ["what nobody reads", `"x":${"[".repeat(100_000)}${"]".repeat(100_000)}`],
+  ])("%s", async (_, part) => {
+    const model = await mkdtemp(join(folder, "nested-"));
+    await writeFile(join(model, "tokenizer.json"), `{"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"},${part}}`);
+    const opened = Tokenizer.fromFolder(model);
+    await expect(opened).rejects.toMatchObject({ code: "TOKENIZER_CORRUPT", detail: { received: expect.stringMatching(/deep|object|recursion/) as string } });
+    await expect(opened).rejects.toThrow("tokenizer.json");
+  });
 });
 
 describe("what published tokenizers have is none", () => {
