@@ -226,6 +226,44 @@ describe("offsets are UTF-16 code units of the original text", () => {
   });
 });
 
+describe("the places of byte-level tokens hold every letter, and no white space at their ends, whatever stands before and behind ByteLevel", () => {
+  const byteLevel = (add_prefix_space: boolean) => ({ type: "ByteLevel", add_prefix_space, trim_offsets: true, use_regex: true });
+  const roberta = (add_prefix_space: boolean) => ({ type: "RobertaProcessing", sep: ["</s>", 2], cls: ["<s>", 0], trim_offsets: true, add_prefix_space });
+  const cases: Record<string, [preTokenizers: object[], postProcessor: object | null]> = {
+    "RoBERTa's": [[byteLevel(false)], roberta(false)],
+    "a space put before the text": [[byteLevel(true)], roberta(true)],
+    "a space put before each word": [[{ type: "Whitespace" }, byteLevel(true), { type: "Punctuation", behavior: "Isolated" }], roberta(true)],
+    "a space put before each word, of which the post-processor does not know": [[{ type: "WhitespaceSplit" }, byteLevel(true)], roberta(false)],
+    "a byte-level post-processor in a sequence": [
+      [{ type: "Digits", individual_digits: true }, byteLevel(true)],
+      { type: "Sequence", processors: [byteLevel(true), { type: "Sequence", processors: [byteLevel(false)] }] },
+    ],
+    "no post-processor": [[byteLevel(true)], null],
+  };
+  for (const [name, [pretokenizers, post_processor]] of Object.entries(cases)) {
+    test(name, async () => {
+      const definition = { ...robertaDefinition(), pre_tokenizer: { type: "Sequence", pretokenizers }, post_processor };
+      const tokenizer = await Tokenizer.fromFolder(await folderWith({ "tokenizer.json": JSON.stringify(definition) }));
+      const unit = fc.constantFrom("the", "he", "b", ".", "1", "-", " ", "  ", "\n", "\t", "\u00a0", "\u2003");
+      await fc.assert(
+        fc.asyncProperty(fc.array(unit, { maxLength: 20 }), async (parts) => {
+          const text = parts.join("");
+          const { offsets, sequenceIds } = await tokenizer.encode(text);
+          const covered = new Set<number>();
+          for (const [at, [start, end]] of offsets.entries()) {
+            if (sequenceIds[at] === null) continue;
+            expect(text.slice(start, end)).toBe(text.slice(start, end).trim());
+            for (let place = start; place < end; place++) covered.add(place);
+          }
+          const letters = [...text].flatMap((character, place) => (character.trim() === "" ? [] : [place]));
+          expect([...covered].sort((a, b) => a - b)).toEqual(letters);
+        }),
+        { numRuns: 100 },
+      );
+    });
+  }
+});
+
 describe("windows", () => {
   test("cut a context as the library cuts a finished encoding", async () => {
     const library = RustTokenizer.fromString(JSON.stringify({ ...robertaDefinition(), truncation: null, padding: null }));

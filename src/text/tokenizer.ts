@@ -8,6 +8,7 @@ import { LecternError } from "../errors.js";
 import { codeUnitPositions } from "./code-points.js";
 import { readTokenizerFiles, tokenizerCorrupt, type TokenizerFile, type TokenizerFiles } from "./tokenizer-files.js";
 import { tokenizerHazard } from "./tokenizer-hazards.js";
+import { withoutSpace } from "./white-space.js";
 import { checkTextLength, checkWindow, cutIntoPieces, questionTooLong, tooManyTokens } from "./windows.js";
 
 /** One window: the tokens that go through a model together. */
@@ -105,9 +106,9 @@ export class Tokenizer {
     let library: RustTokenizer;
     try {
       // Saved truncation and padding would apply to every call; how long a window is, the caller says.
-      library = RustTokenizer.fromString(JSON.stringify({ ...source.definition, truncation: null, padding: null }));
+      library = RustTokenizer.fromString(JSON.stringify({ ...withWholeOffsets(source.definition), truncation: null, padding: null }));
     } catch (error) {
-      throw tokenizerCorrupt(source.source, error instanceof Error ? error.message : String(error));
+      throw tokenizerCorrupt(source.source, error instanceof RangeError ? "JSON that is nested too deep" : error instanceof Error ? error.message : String(error));
     }
     return new Tokenizer(library, await findPairLayout(library), source);
   }
@@ -179,6 +180,24 @@ export class Tokenizer {
   }
 }
 
+/**
+ * A definition whose post-processors leave places as they are. Byte-level ones cut as much off a token's place as the token begins with spaces
+ * ("trim_offsets"), where some of these were put there by the pre-tokenizer and stand for no character: a word then misses its first letter.
+ * White space is cut off by the text itself here (withoutSpace).
+ */
+function withWholeOffsets(definition: Record<string, unknown>): Record<string, unknown> {
+  const untrimmed = (processor: unknown): unknown => {
+    if (!isObject(processor)) return processor;
+    const { processors } = processor;
+    return {
+      ...processor,
+      ...("trim_offsets" in processor && { trim_offsets: false }),
+      ...(Array.isArray(processors) && { processors: processors.map(untrimmed) }),
+    };
+  };
+  return { ...definition, post_processor: untrimmed(definition["post_processor"]) };
+}
+
 /** What the library cannot do with a text is the fault of its file: an unknown token that is not in the vocabulary, for example. */
 async function told<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
@@ -194,21 +213,6 @@ function offsetsInCodeUnits(encoding: RustEncoding, text: string): [number, numb
   const offsets = encoding.getOffsets() as [number, number][];
   const positions = codeUnitPositions(text);
   return offsets.map(([start, end]) => (positions ? withoutSpace(text, positions[start], positions[end]) : withoutSpace(text, start, end)));
-}
-
-/**
- * A token's place without white space at its ends: SentencePiece's tokens begin with the space before a word, which is no part of an answer.
- * A token of nothing but space has an empty place behind it, where what follows begins.
- */
-function withoutSpace(text: string, start: number, end: number): [number, number] {
-  while (start < end && isSpace(text, start)) start++;
-  while (start < end && isSpace(text, end - 1)) end--;
-  return [start, end];
-}
-
-function isSpace(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return code <= 32 ? code === 32 || (code >= 9 && code <= 13) : code >= 160 && /\s/.test(text[at]);
 }
 
 function shortened({ ids, offsets, words }: Tokens, { start, end }: { start: number; end: number }): Tokens {
