@@ -8,13 +8,14 @@ import { fileURLToPath } from "node:url";
 import { saveModelFolder } from "../src/checkpoint/model-folder.js";
 import { networkParameters } from "../src/engine/block/block.js";
 import { randomGenerator } from "../src/engine/random.js";
-import { buildModel } from "../src/models/index.js";
+import { buildModel, models } from "../src/models/index.js";
 import { readerNetwork } from "../src/tasks/extractive/head.js";
 
 /** The folder of the bundled base model and data. */
 export const starter = fileURLToPath(new URL("../starter/", import.meta.url));
 const tokenizerFiles = ["tokenizer.json", "tokenizer_config.json"];
 
+/** Of models without an entry, the definition's `tiny` is taken. */
 const sizes: Record<string, Record<string, unknown>> = {
   bert: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 },
   roberta: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
@@ -22,14 +23,6 @@ const sizes: Record<string, Record<string, unknown>> = {
   camembert: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
   albert: { embedding_size: 12, hidden_size: 16, num_hidden_layers: 3, num_attention_heads: 2, intermediate_size: 32 },
   mpnet: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, pad_token_id: 0 },
-  mobilebert: {
-    ...{ embedding_size: 12, hidden_size: 24, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 },
-    ...{ intra_bottleneck_size: 16, num_feedforward_networks: 2 },
-  },
-  modernbert: {
-    ...{ hidden_size: 16, num_hidden_layers: 4, num_attention_heads: 2, intermediate_size: 24, local_attention: 16 },
-    ...{ pad_token_id: 0, bos_token_id: 101, eos_token_id: 102, cls_token_id: 101, sep_token_id: 102 },
-  },
   electra: { embedding_size: 12, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32 },
   "deberta-v2": {
     ...{ hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, position_buckets: 8, share_att_key: true },
@@ -58,7 +51,8 @@ export const sentencePieceModel = fileURLToPath(new URL("./sentencepiece/spm.mod
 /** Writes a model folder; returns it. */
 export async function writeTinyReader(folder: string, options: TinyReaderOptions = {}): Promise<string> {
   const { type = "bert", holds = () => true, rename = (name) => name, seed = 1 } = options;
-  const config = { model_type: type, vocab_size: 30522, max_position_embeddings: 128, ...sizes[type], ...options.config };
+  const own = sizes[type] ?? models.find((definition) => definition.type === type)?.tiny;
+  const config = { model_type: type, ...own, vocab_size: 30522, max_position_embeddings: 128, ...options.config };
   const parameters = networkParameters(readerNetwork(buildModel(config), { maskPadding: true }));
   const tensors = [...parameters].flatMap(([name, { shape, initialise }], stream) => {
     if (!holds(name)) return [];
