@@ -27,7 +27,7 @@ export type Columns = Partial<Record<ColumnName, string>>;
 const usualNames: Record<ColumnName, readonly string[]> = {
   id: ["id", "qid", "question_id", "query_id"],
   title: ["title"],
-  context: ["context", "passage", "paragraph", "document", "content", "text"],
+  context: ["context", "context_text", "passage", "paragraph", "document", "content", "text"],
   question: ["question", "query", "question_text", "query_text"],
   answers: ["answers"],
   "answers.text": ["answers.text", "answers_text"],

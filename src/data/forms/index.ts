@@ -1,10 +1,30 @@
 /** The forms of data files, in the order in which they are tried: those with marks of their own first, plain rows last. */
 import type { Fields } from "../fields.js";
+import { argilla } from "./argilla.js";
 import type { DataForm } from "./data-form.js";
+import { doccano } from "./doccano.js";
+import { haystackLabels } from "./haystack-labels.js";
+import { labelStudio, labelStudioTable } from "./label-studio.js";
+import { mrqa } from "./mrqa.js";
+import { newsQa } from "./newsqa.js";
+import { prodigy } from "./prodigy.js";
 import { rows } from "./rows.js";
 import { squad } from "./squad.js";
+import { unreadForms } from "./unread-forms.js";
 
-const forms: readonly DataForm[] = [squad, rows];
+const forms: readonly DataForm[] = [
+  ...unreadForms,
+  mrqa,
+  newsQa,
+  haystackLabels,
+  argilla,
+  labelStudio,
+  labelStudioTable,
+  prodigy,
+  doccano,
+  squad,
+  rows,
+];
 const registered: DataForm[] = [];
 
 /**

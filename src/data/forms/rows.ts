@@ -39,17 +39,25 @@ function isRow({ fields }: NamedRow): boolean {
  * One row as a question.
  * @throws LecternError DATA_FIELD with the place of a missing or wrong value, under the file's own name of the column
  */
-export function readRow({ fields, names }: NamedRow, place: Place): RawQuestion {
+export function readRow(row: NamedRow, place: Place): RawQuestion {
+  return { ...readTexts(row, place), ...readRowAnswers(row, place), place };
+}
+
+/** The texts of a row, without its answers. */
+export function readTexts({ fields, names }: NamedRow, place: Place): Pick<RawQuestion, "id" | "title" | "question" | "context"> {
   const placeOf = (name: ColumnName): Place => at(place, names[name] ?? name);
   return {
     id: asId(fields["id"], placeOf("id")),
     title: asTextOrNumber(fields["title"], placeOf("title")),
     question: asFilledText(fields["question"], placeOf("question")),
     context: asText(fields["context"], placeOf("context")),
-    answers: answersOf(fields, placeOf),
-    impossible: asFlag(fields["is_impossible"], placeOf("is_impossible")),
-    place,
   };
+}
+
+/** What a row says of answers. */
+export function readRowAnswers({ fields, names }: NamedRow, place: Place): Pick<RawQuestion, "answers" | "impossible"> {
+  const placeOf = (name: ColumnName): Place => at(place, names[name] ?? name);
+  return { answers: answersOf(fields, placeOf), impossible: asFlag(fields["is_impossible"], placeOf("is_impossible")) };
 }
 
 const answerColumns = [

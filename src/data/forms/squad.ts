@@ -1,15 +1,17 @@
 /**
  * The nested JSON of SQuAD 1.1 (Rajpurkar et al. 2016) and 2.0 (Rajpurkar et al. 2018): articles of paragraphs of questions. In 1.1 every
  * question has an answer; in 2.0 `is_impossible` marks those that have none (their `plausible_answers` are not answers and are not read).
- * A record is an article {title, paragraphs} or, as Simple Transformers has it, a paragraph {context, qas}. The Haystack and cdQA annotators
- * write this form as well, and so do KorQuAD, DRCD, FQuAD, GermanQuAD and many others.
+ * A record is an article {title, paragraphs} or, as Simple Transformers has it, a paragraph {context, qas}. Fields may have the names that
+ * rows may have: CMRC 2018 writes {context_text, qas: [{query_text, query_id, answers: [text]}]}. The Haystack and cdQA annotators write
+ * this form as well, and so do KorQuAD, DRCD, FQuAD, GermanQuAD and many others.
  */
-import { asFields, asFilledText, asFlag, asId, asList, asText, asTextOrNumber, at, type Fields, isAbsent, type Place } from "../fields.js";
+import { nameColumns } from "../columns.js";
+import { asFields, asList, asText, asTextOrNumber, at, type Fields, type Place } from "../fields.js";
 import type { DataFile } from "../question-files.js";
 import { type BadRow, isBadRow, orBadRow, type RawQuestion } from "../raw-question.js";
-import { readAnswers } from "../read-answers.js";
 import { structured } from "../structured-text.js";
 import { defineDataForm } from "./data-form.js";
+import { readRow } from "./rows.js";
 
 export const squad = defineDataForm({
   name: "squad",
@@ -29,30 +31,23 @@ function* readArticle({ title, paragraphs }: Fields, place: Place, file: DataFil
 }
 
 /** The questions of a {context, qas}. */
-function* readParagraph(fields: Fields, place: Place, title: unknown, file: DataFile): Generator<RawQuestion | BadRow> {
+function* readParagraph(record: Fields, place: Place, title: unknown, file: DataFile): Generator<RawQuestion | BadRow> {
   const read = orBadRow(place, () => {
-    const questions = asList(structured(fields["qas"]), at(place, "qas"));
-    return { context: asText(fields["context"], at(place, "context")), questions, title: asTextOrNumber(title, at(place, "title")) };
+    const { fields, names } = nameColumns(record);
+    return {
+      context: asText(fields["context"], at(place, names.context ?? "context")),
+      title: asTextOrNumber(title, at(place, "title")),
+      questions: asList(structured(record["qas"]), at(place, "qas")),
+    };
   });
   if (isBadRow(read)) return yield read;
-  if (read.questions.length === 0) file.emptyParagraphs++;
-  for (const [q, question] of read.questions.entries()) {
+  const { questions, context, title: shared } = read;
+  if (questions.length === 0) file.emptyParagraphs++;
+  for (const [q, question] of questions.entries()) {
     const questionPlace = at(at(place, "qas"), q);
-    yield orBadRow(questionPlace, () => readQuestion(question, questionPlace, read));
+    yield orBadRow(questionPlace, () => {
+      const { fields, names } = nameColumns(asFields(question, questionPlace));
+      return readRow({ fields: { ...fields, context, title: shared }, names }, questionPlace);
+    });
   }
-}
-
-function readQuestion(question: unknown, place: Place, { title, context }: { title: string | undefined; context: string }): RawQuestion {
-  const fields = asFields(question, place);
-  const name = isAbsent(fields["answers"]) ? "answer" : "answers"; // KorQuAD 2.0 has one `answer`
-  const answers = fields[name];
-  return {
-    id: asId(fields["id"], at(place, "id")),
-    title,
-    question: asFilledText(fields["question"], at(place, "question")),
-    context,
-    answers: isAbsent(answers) ? undefined : readAnswers(answers, at(place, name)),
-    impossible: asFlag(fields["is_impossible"], at(place, "is_impossible")),
-    place,
-  };
 }
