@@ -18,6 +18,11 @@ export type { Answer } from "./tasks/extractive/answer-spans.js";
 
 export { type DataReport, type DataSource, loadExamples, type LoadOptions, type QaExample } from "./data/examples.js";
 export type { NamedRows, QuestionRow, Rows } from "./data/given-rows.js";
+export { registerDataForm } from "./data/forms/index.js";
+export { type DataForm, defineDataForm, type ReadForm, type UnreadForm } from "./data/forms/data-form.js";
+export { type BadRow, orBadRow, type RawAnswer, type RawQuestion } from "./data/raw-question.js";
+export type { Fields, Place } from "./data/fields.js";
+export type { DataFile } from "./data/question-files.js";
 export { shuffled, splitExamples } from "./data/splits.js";
 export { evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from "./evaluate/evaluate-model.js";
 export type { ExampleResult } from "./evaluate/example-results.js";

@@ -127,4 +127,14 @@ describe("lectern inspect", () => {
     const findings = (await readFile(path.join(folder, "findings.jsonl"), "utf8")).trimEnd().split("\n");
     expect(findings.map((line) => (JSON.parse(line) as { kind: string }).kind)).toEqual(["moved", "lost", "repeated id"]);
   });
+
+  it("writes what was found in a file none of whose rows can be read", async () => {
+    const out = path.join(folder, "unreadable");
+    const data = await write("unreadable.json", [{ question: "Which city?" }, { context: "Rome." }]);
+    const told = describeFailure(await run("inspect", data, "--model", "starter/minilm-l6", "--out", out).catch((error: unknown) => error), false);
+    expect(told.exitCode).toBe(1);
+    expect(told.text).toMatch(/None of the 2 rows[^]*What was found in all rows is in [^\n]*findings\.jsonl/);
+    const lines = (await readFile(path.join(out, "findings.jsonl"), "utf8")).trimEnd().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { place: string }).place)).toEqual(["[0]", "[1]"]);
+  });
 });

@@ -7,6 +7,7 @@ import { type DataReport, loadExamples } from "../data/examples.js";
 import { type Finding, findingsAsLines } from "../data/findings.js";
 import { type LengthStatistics, lengthStatistics, shareOver } from "../data/lengths.js";
 import { dataWarnings } from "../data/report-lines.js";
+import { LecternError } from "../errors.js";
 import { type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
 import { measureTokenLengths, type TokenLengths } from "../tasks/extractive/token-lengths.js";
 import { Tokenizer } from "../text/tokenizer.js";
@@ -75,7 +76,14 @@ export function registerInspect(program: Command): void {
 
 async function inspect(data: string[], { model, maxLength, stride, out, maxSamples }: InspectOptions): Promise<Inspection> {
   const findings: Finding[] = [];
-  const { examples, report } = await loadExamples(data, { limit: maxSamples, onFinding: (finding) => findings.push(finding) });
+  const { examples, report } = await loadExamples(data, { limit: maxSamples, onFinding: (finding) => findings.push(finding) }).catch(
+    async (error: unknown) => {
+      if (findings.length === 0 || !(error instanceof LecternError)) throw error;
+      const file = await writeFindings(out, findings); // a file none of whose rows can be read has the most to correct
+      const next = `${error.detail.next ?? ""} What was found in all rows is in ${file}.`.trimStart();
+      throw new LecternError(error.code, { ...error.detail, next }, { cause: error });
+    },
+  );
   const tokenizer = await Tokenizer.fromFolder(await resolveModel(model));
   const lengths = await measureTokenLengths(examples, tokenizer);
   const { features, report: windows } = await makeFeatures(examples, tokenizer, { maxLength, stride: stride ?? undefined, forTraining: false });

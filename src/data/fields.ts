@@ -43,9 +43,13 @@ export function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
 
+export function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 export function asFields(value: unknown, place: Place, expected = "an object"): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new FieldError(place, expected, value);
-  return value as Fields;
+  if (!isFields(value)) throw new FieldError(place, expected, value);
+  return value;
 }
 
 export function asList(value: unknown, place: Place, expected = "a list"): unknown[] {

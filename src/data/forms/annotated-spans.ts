@@ -2,7 +2,20 @@
  * Spans that a person marked in a text, as annotation tools export them: the answers of a question that the record has, or, where the labels
  * are the questions, of one question for each label.
  */
-import { asAnswerText, asStart, at, FieldError, type Fields, isAbsent, type Place } from "../fields.js";
+import {
+  asAnswerText,
+  asFilledText,
+  asId,
+  asStart,
+  asText,
+  asTextOrNumber,
+  at,
+  FieldError,
+  type Fields,
+  isAbsent,
+  isFields,
+  type Place,
+} from "../fields.js";
 import type { RawAnswer, RawQuestion } from "../raw-question.js";
 
 export interface Span {
@@ -13,7 +26,7 @@ export interface Span {
 }
 
 /**
- * A span as an answer: its text where it has one, else what stands between its ends.
+ * A span as an answer: its text where it has one, else what stands between its ends, without white space there.
  * @param start code points of the context; undefined where the tool counts otherwise
  * @throws LecternError DATA_FIELD for a span without text and ends
  */
@@ -22,7 +35,8 @@ export function readSpan({ text, start, end }: { text: unknown; start: unknown; 
   if (!isAbsent(text)) return { text: asAnswerText(text, at(place, "text")), start: from };
   const to = asStart(end, at(place, "end"));
   if (from === undefined || to === undefined) throw new FieldError(place, "a span with its text, or with start and end", undefined);
-  return { text: asAnswerText([...context].slice(from, to).join(""), place), start: from };
+  const marked = [...context].slice(from, to).join("");
+  return { text: marked.trim(), start: from + marked.length - marked.trimStart().length };
 }
 
 /** What a record has beside its spans. */
@@ -55,12 +69,18 @@ function questionMissing(label: string | undefined, place: Place): FieldError {
   );
 }
 
-/** The question of a record, or of the notes that a tool keeps with it. */
-export function questionBeside(record: Fields, ...notes: string[]): { value: unknown; name: string } | undefined {
-  for (const name of ["question", ...notes]) {
-    const value = record[name];
-    if (name === "question" && typeof value === "string" && value.trim() !== "") return { value, name };
-    if (typeof value === "object" && value !== null && "question" in value) return { value: value.question, name: `${name}.question` };
-  }
-  return undefined;
+/**
+ * What a record has beside its spans. Its question is its own field `question`, or one in the notes that the tool keeps with it.
+ * @param notes fields that may hold such notes
+ */
+export function readSpanTexts(record: Fields, notes: readonly string[], place: Place): SpanTexts {
+  const holder = notes.find((name) => isFields(record[name]) && "question" in record[name]);
+  const question = record["question"] ?? (holder === undefined ? undefined : (record[holder] as Fields)["question"]);
+  const questionPlace = at(holder === undefined ? place : at(place, holder), "question");
+  return {
+    id: asId(record["id"], at(place, "id")),
+    title: asTextOrNumber(record["title"], at(place, "title")),
+    context: asText(record["text"], at(place, "text")),
+    question: isAbsent(question) ? undefined : asFilledText(question, questionPlace),
+  };
 }

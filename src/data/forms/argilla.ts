@@ -4,7 +4,7 @@
  * or as spans; drafts, discarded ones and suggestions of models are not.
  */
 import { nameColumns } from "../columns.js";
-import { asAnswerText, asFields, asId, asList, at, FieldError, type Fields, isAbsent, type Place } from "../fields.js";
+import { asAnswerText, asFields, asId, asList, at, FieldError, type Fields, isAbsent, isFields, type Place } from "../fields.js";
 import type { RawAnswer } from "../raw-question.js";
 import { structured } from "../structured-text.js";
 import { readSpan } from "./annotated-spans.js";
@@ -19,9 +19,9 @@ interface Response {
 
 export const argilla = defineDataForm({
   name: "Argilla",
-  matches: (record) => isObject(record["fields"]) || Object.entries(record).some(([name, value]) => isFlat(name) || isResponseList(value)),
+  matches: (record) => isFields(record["fields"]) || Object.entries(record).some(([name, value]) => isFlat(name) || isResponseList(value)),
   *read(record, place) {
-    const isNested = isObject(record["fields"]);
+    const isNested = isFields(record["fields"]);
     const textsPlace = isNested ? at(place, "fields") : place;
     const responses = isNested ? nestedResponses(record, place) : responsesBeside(record, place);
     const own = isNested ? asFields(record["fields"], textsPlace) : withoutResponses(record);
@@ -50,7 +50,7 @@ function nestedResponses(record: Fields, place: Place): Response[] {
       const name = answerName(Object.keys(asFields(values ?? {}, responsesPlace)), responsesPlace);
       if (name === undefined) return [];
       const value = (values as Fields)[name];
-      return [{ value: isObject(value) ? value["value"] : value, status, place: at(at(responsesPlace, i), name) }];
+      return [{ value: isFields(value) ? value["value"] : value, status, place: at(at(responsesPlace, i), name) }];
     });
   }
   const fields = asFields(all, responsesPlace);
@@ -111,14 +111,10 @@ function withoutResponses(record: Fields): Fields {
   );
 }
 
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isResponseList(value: unknown): boolean {
   return (
     Array.isArray(value) &&
     value.length > 0 &&
-    value.every((each) => isObject(each) && "value" in each && ("status" in each || "user_id" in each))
+    value.every((each) => isFields(each) && "value" in each && ("status" in each || "user_id" in each))
   );
 }

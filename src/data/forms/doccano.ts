@@ -3,8 +3,8 @@
  * end_offset, or `annotations` as before version 1.2. The question is the record's own field `question` (doccano keeps the fields of what was
  * imported, before 1.2 in `meta`), or the label.
  */
-import { asId, asFilledText, asList, asText, asTextOrNumber, at, type Fields, type Place } from "../fields.js";
-import { questionBeside, questionsOfSpans, readSpan, type Span } from "./annotated-spans.js";
+import { asList, asTextOrNumber, at, type Fields, type Place } from "../fields.js";
+import { questionsOfSpans, readSpan, readSpanTexts, type Span } from "./annotated-spans.js";
 import { defineDataForm } from "./data-form.js";
 
 const spanLists = ["label", "labels", "entities", "annotations"] as const;
@@ -13,16 +13,9 @@ export const doccano = defineDataForm({
   name: "Doccano",
   matches: (record) => typeof record["text"] === "string" && spanListOf(record) !== undefined,
   *read(record, place, file) {
-    const context = asText(record["text"], at(place, "text"));
-    const question = questionBeside(record, "meta", "metadata");
+    const texts = readSpanTexts(record, ["meta", "metadata"], place);
     const name = spanListOf(record)!;
-    const spans = asList(record[name], at(place, name)).map((span, i) => readDoccanoSpan(span, context, at(at(place, name), i)));
-    const texts = {
-      id: asId(record["id"], at(place, "id")),
-      title: asTextOrNumber(record["title"], at(place, "title")),
-      context,
-      question: question && asFilledText(question.value, at(place, question.name)),
-    };
+    const spans = asList(record[name], at(place, name)).map((span, i) => readDoccanoSpan(span, texts.context, at(at(place, name), i)));
     const questions = questionsOfSpans(texts, spans, place);
     if (questions.length === 0) file.emptyParagraphs++;
     yield* questions;

@@ -5,7 +5,19 @@
  * nothing. Cancelled annotations are left out. Regions are counted in UTF-16 code units, which placing takes into account (place-answers.ts).
  */
 import { type NamedRow, nameColumns } from "../columns.js";
-import { asFields, asFilledText, asId, asList, asText, asTextOrNumber, at, type Fields, isAbsent, type Place } from "../fields.js";
+import {
+  asFields,
+  asFilledText,
+  asId,
+  asList,
+  asText,
+  asTextOrNumber,
+  at,
+  type Fields,
+  isAbsent,
+  isFields,
+  type Place,
+} from "../fields.js";
 import type { RawQuestion } from "../raw-question.js";
 import { structured } from "../structured-text.js";
 import { questionsOfSpans, readSpan, type Span, type SpanTexts } from "./annotated-spans.js";
@@ -14,7 +26,7 @@ import { readTexts } from "./rows.js";
 
 export const labelStudio = defineDataForm({
   name: "Label Studio",
-  matches: (record) => isObject(record["data"]) && (Array.isArray(record["annotations"]) || Array.isArray(record["completions"])),
+  matches: (record) => isFields(record["data"]) && (Array.isArray(record["annotations"]) || Array.isArray(record["completions"])),
   *read(record, place) {
     const dataPlace = at(place, "data");
     const row = nameColumns(asFields(record["data"], dataPlace));
@@ -71,18 +83,18 @@ function readRegions(result: unknown, context: string, place: Place): Span[] {
   const items = asList(result, place).map((item, i) => asFields(item, at(place, i)));
   const written = new Map<unknown, string>();
   for (const { id, type, value } of items) {
-    const text = isObject(value) ? value["text"] : undefined;
+    const text = isFields(value) ? value["text"] : undefined;
     if (type === "textarea" && Array.isArray(text) && typeof text[0] === "string") written.set(id, text[0]);
   }
-  return items.flatMap(({ id, value }, i) => {
-    if (!isObject(value) || !isRegion(value)) return [];
+  return items.flatMap(({ id, type, value }, i) => {
+    if (type === "textarea" || !isFields(value) || !isRegion(value)) return [];
     const span = readRegion(value, context, at(at(place, i), "value"));
     return [{ ...span, label: written.get(id) ?? span.label }];
   });
 }
 
 function readRegion({ text, start, end, globalOffsets, labels, hypertextlabels }: Fields, context: string, place: Place): Span {
-  const ends = isObject(globalOffsets) ? globalOffsets : typeof start === "string" && !/^\d+$/.test(start) ? {} : { start, end };
+  const ends = isFields(globalOffsets) ? globalOffsets : typeof start === "string" && !/^\d+$/.test(start) ? {} : { start, end };
   const names = labels ?? hypertextlabels;
   const [label] = Array.isArray(names) ? (names as unknown[]) : [names];
   return {
@@ -92,12 +104,8 @@ function readRegion({ text, start, end, globalOffsets, labels, hypertextlabels }
   };
 }
 
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isRegion(value: unknown): boolean {
-  return isObject(value) && "start" in value && "end" in value && ("labels" in value || "hypertextlabels" in value);
+  return isFields(value) && "start" in value && "end" in value && ("labels" in value || "hypertextlabels" in value);
 }
 
 function isRegionList(value: unknown): boolean {
