@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LecternError } from "../src/errors.js";
 import { type PeerMode, peerModes } from "./peer.js";
+import type { ProductName } from "./products.js";
 import { profileTraining } from "./profile.js";
 import { benchQaInference } from "./qa-inference.js";
 import { compareResiduals } from "./residuals.js";
@@ -90,16 +91,25 @@ async function main(args: string[]): Promise<void> {
 }
 
 /** The same in a few lines for the person watching. */
-function summarise({ ours, peers, ratios }: SquadResult): void {
+function summarise({ ours, peers, ratios, products, of_the_machine: shares }: SquadResult): void {
   const line = (name: string, f: { samples_per_second: number; peak_memory_mb?: number; f1?: number }): string =>
     `${name.padEnd(22)}${f.samples_per_second.toFixed(2).padStart(8)} samples/s ${(f.peak_memory_mb ?? NaN).toFixed(0).padStart(7)} MB${f.f1 === undefined ? "" : `   F1 ${f.f1.toFixed(2)}`}`;
-  const lines = ours === undefined ? [] : [line("lectern", ours)];
+  const near = (side: "ours" | PeerMode): string => {
+    const found = shares[side];
+    return found === undefined ? "" : `   ${(100 * found.share).toFixed(0)} % of the machine's fastest product`;
+  };
+  const lines = ours === undefined ? [] : [line("lectern", ours) + near("ours")];
   for (const mode of Object.keys(peers) as PeerMode[]) {
     const ratio = ratios[mode];
     lines.push(
       line(mode, peers[mode]!) +
-        (ratio === undefined ? "" : `   lectern is ${ratio.samples_per_second.toFixed(2)} times as fast (to reach: ${ratio.target})`),
+        (ratio === undefined ? "" : `   lectern is ${ratio.samples_per_second.toFixed(2)} times as fast (to reach: ${ratio.target})`) +
+        near(mode),
     );
+  }
+  for (const [when, { ours: own, peer }] of Object.entries(products)) {
+    const speeds = (Object.keys(own) as ProductName[]).map((name) => `${name} ${own[name].toFixed(0)}${peer === undefined ? "" : `, peer ${peer[name].toFixed(0)}`}`);
+    lines.push(`products ${when}, GFLOP/s: ${speeds.join("; ")}`);
   }
   process.stderr.write(`\n${lines.join("\n")}\n\n`);
 }

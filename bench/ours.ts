@@ -8,6 +8,8 @@ import { jsonObjects, runMeasured } from "./process.js";
 export interface OurFigures {
   /** Windows trained on. */
   samples: number;
+  /** Tokens trained on, padding left out. */
+  tokens: number;
   /** Seconds of the whole training, without evaluation. */
   seconds: number;
   samples_per_second: number;
@@ -41,9 +43,11 @@ export async function trainOurs(program: string, folder: string, recipe: Omit<Re
       received: Object.keys(results).join(", "),
     });
   }
+  const state = JSON.parse(readFileSync(join(output, "trainer_state.json"), "utf8")) as { num_input_tokens_seen: number };
   const resources = jsonObjects(run.lines).findLast((object) => "resources" in object)?.resources;
   return {
     samples: samples ?? Math.round(rate * seconds),
+    tokens: state.num_input_tokens_seen,
     seconds,
     samples_per_second: rate,
     ...(run.peakMemory !== undefined && { peak_memory_mb: run.peakMemory / 1e6 }),

@@ -5,7 +5,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { matrixProductSpeed } from "../src/cli/doctor.js";
+import { feedForwardProduct, productSpeed } from "../src/cli/product-speed.js";
 import { createGradientNorm } from "../src/engine/optimizers/gradient-norm.js";
 import { createOptimizer } from "../src/engine/optimizers/optimizer.js";
 import { openTrainingSample, type TrainingSample } from "./training-sample.js";
@@ -38,7 +38,7 @@ export async function profileTraining(root: string, steps: number): Promise<Prof
   const sample = await openTrainingSample(root);
   const folder = await mkdtemp(join(tmpdir(), "lectern-profile-"));
   try {
-    const machine = await matrixProductSpeed(sample.runtime);
+    const machine = await productSpeed(sample.runtime, feedForwardProduct);
     const executor = await sample.executor("recompute", join(folder, "profile"));
     let samples = 0;
     let rows = 0;

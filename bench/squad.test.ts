@@ -13,10 +13,14 @@ const [verb, recipeFile, json] = process.argv.slice(2);
 const recipe = JSON.parse(fs.readFileSync(recipeFile, "utf8"));
 fs.mkdirSync(recipe.output_dir, { recursive: true });
 fs.appendFileSync(path.join(path.dirname(__filename), "calls"), verb + " " + json + "\\n");
+fs.writeFileSync(path.join(recipe.output_dir, "trainer_state.json"), JSON.stringify({ num_input_tokens_seen: 24000 }));
 const results = { train_samples_per_second: 8, train_runtime: 30, train_samples: 240, ...(recipe.eval_files && { exact: 40, f1: 54, eval_loss: 2 }) };
 fs.writeFileSync(path.join(recipe.output_dir, "all_results.json"), JSON.stringify(results));
 console.log(JSON.stringify({ resources: { threads: 2 } }));
 `;
+
+/** A model's config.json, as far as the count of operations reads it: 6 · 1 · (4 · 10² + 2 · 10 · 30) = 6000 a token. */
+const config = JSON.stringify({ hidden_size: 10, intermediate_size: 30, num_hidden_layers: 1 });
 
 /** Stands in for squad_train.py, in JavaScript: prints what it prints, Python's dictionaries included. */
 const peer = `
@@ -28,9 +32,9 @@ console.log(JSON.stringify({ mode: args[1], steps, samples_per_s_median: 1.6, sa
 if (args.includes("--eval")) console.log(JSON.stringify({ eval_features: 3, EM: 39, F1: 53 }));
 `;
 
-/** Stands in for the peer's Python: answers the question for versions, and has Node run the "script". */
+/** Stands in for the peer's Python: answers the questions for versions and for products, and has Node run the "script". */
 const python = `#!/bin/sh
-if [ "$1" = "-c" ]; then echo '{"python":"3.11.7","torch":"2.13.0+cpu"}'; else exec "${process.execPath}" "$@"; fi
+if [ "$#" = 3 ]; then echo '{"attention":40,"linear":99990,"large":90000}'; elif [ "$1" = "-c" ]; then echo '{"python":"3.11.7","torch":"2.13.0+cpu"}'; else exec "${process.execPath}" "$@"; fi
 `;
 
 let root: string;
@@ -47,6 +51,7 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "lectern-bench-"));
   place("dist/cli/main.js", trainer);
   place("peers/squad_train.py", peer);
+  place("models/minilm-l6/config.json", config);
   vi.stubEnv("LECTERN_PEER_PYTHON", place("python", python));
   vi.stubEnv("LECTERN_PEER_DIR", "peers");
   vi.spyOn(process.stderr, "write").mockReturnValue(true);
@@ -84,6 +89,10 @@ describe("bench squad", () => {
       f1: 53,
     });
     expect(result.ratios.seed).toMatchObject({ samples_per_second: 5, target: 5 });
+    expect(result.products.after).toMatchObject({ ours: { linear: expect.any(Number) as number }, peer: { attention: 40, linear: 99990 } });
+    // 8 samples of 100 tokens a second, 6000 operations each: the fastest product is the pretended one.
+    expect(result.of_the_machine.ours).toEqual({ gflops: 0.0048, share: 0.0048 / 99990 });
+    expect(result.of_the_machine.dynamic?.gflops).toBeCloseTo(0.0048 * (5.1 / 8), 9);
     expect(result.ratios.dynamic_accumulate_4).toMatchObject({ samples_per_second: 8 / 5.1, target: 1.6, f1_difference: 1 });
   });
 

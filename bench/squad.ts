@@ -7,6 +7,7 @@ import { dirname, join, relative } from "node:path";
 import type { RecipeInput } from "../src/train/recipe.js";
 import { trainOurs, type OurFigures } from "./ours.js";
 import { findPeer, peerFolder, peerModes, trainPeer, type Peer, type PeerFigures, type PeerMode } from "./peer.js";
+import { fastestProduct, measureProducts, operationsPerToken, type Products } from "./products.js";
 
 const batchSize = 16;
 const learningRate = 1e-4;
@@ -35,6 +36,10 @@ export interface SquadResult {
   peers: Partial<Record<PeerMode, PeerFigures>>;
   /** Ours divided by the peer's; for F1 ours minus the peer's. */
   ratios: Partial<Record<PeerMode, { samples_per_second: number; target: number; peak_memory?: number; f1_difference?: number }>>;
+  /** Matrix products alone, in GFLOP/s, before and after the trainings. */
+  products: { before: Products; after: Products };
+  /** GFLOP/s of the linear layers over the tokens alone, padding not counted, and their share of the fastest product. */
+  of_the_machine: Partial<Record<"ours" | PeerMode, { gflops: number; share: number }>>;
 }
 
 /** The recipe of our side; the peer's settings are the same, by its own names and defaults. */
@@ -66,8 +71,10 @@ export async function benchSquad(options: SquadOptions): Promise<SquadResult> {
   const shared = dirname(peerFolder(options.root));
   const recipe = squadRecipe(shared, { questions, evaluate: options.evaluate });
   const program = join(options.root, "dist", "cli", "main.js");
+  const before = await measureProducts(peer?.python);
   const ours = options.side === "peer" ? undefined : await trainOurs(program, join(options.root, "runs", "bench-squad"), recipe);
   const peers = peer === undefined ? {} : await trainPeers(peer, options, questions);
+  const products = { before, after: await measureProducts(peer?.python) };
   return {
     // As they are from the project's root: a result says nothing of the machine's folders.
     settings: { ...squadRecipe(relative(options.root, shared), { questions, evaluate: options.evaluate }), questions: questions ?? "all" },
@@ -75,6 +82,8 @@ export async function benchSquad(options: SquadOptions): Promise<SquadResult> {
     ...(ours && { ours }),
     peers,
     ratios: ours === undefined ? {} : compare(ours, peers),
+    products,
+    of_the_machine: ours === undefined ? {} : nearness(ours, peers, operationsPerToken(recipe.model!), products),
   };
 }
 
@@ -98,6 +107,17 @@ async function trainPeers(
     });
   }
   return figures;
+}
+
+/** How near each side's training came to the fastest product of the machine. Both train on the same samples, so on as many tokens each. */
+export function nearness(ours: OurFigures, peers: SquadResult["peers"], operations: number, products: SquadResult["products"]): SquadResult["of_the_machine"] {
+  const fastest = Math.max(...Object.values(products).map(fastestProduct));
+  const tokensPerSample = ours.tokens / ours.samples;
+  const figures = Object.entries({ ours, ...peers }).map(([side, { samples_per_second: rate }]) => {
+    const gflops = (rate * tokensPerSample * operations) / 1e9;
+    return [side, { gflops, share: gflops / fastest }];
+  });
+  return Object.fromEntries(figures) as SquadResult["of_the_machine"];
 }
 
 /** Ratios of our figures to each of the peer's. */

@@ -1,11 +1,12 @@
 /** `lectern doctor`: what this machine offers Lectern, how fast its matrix products are, and what memory a recipe would take. */
 import { availableParallelism, cpus, freemem, totalmem } from "node:os";
 import type { Command } from "commander";
-import { allocateTensor, Graph, input, matmul, nativeRuntime, type Runtime } from "../engine/index.js";
+import { nativeRuntime } from "../engine/index.js";
 import { estimateMemory, type MemoryEstimate } from "../train/memory-estimate.js";
 import { loadRecipe } from "../train/recipe-load.js";
 import { collect, withExamples } from "./help.js";
 import { Output } from "./output.js";
+import { feedForwardProduct, productSpeed } from "./product-speed.js";
 
 interface DoctorOptions {
   memory?: string;
@@ -43,25 +44,8 @@ async function examine(): Promise<Record<string, string>> {
     processor: `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores`,
     memory: `${gibibytes(totalmem())} in all, ${gibibytes(freemem())} free`,
     runtime: runtime.name,
-    "matrix product": `${(await matrixProductSpeed(runtime)).toFixed(0)} GFLOP/s (float32, 768 × 384 · 384 × 1536, the product of a small encoder's feed-forward layer)`,
+    "matrix product": `${(await productSpeed(runtime, feedForwardProduct)).toFixed(0)} GFLOP/s (float32, 768 × 384 · 384 × 1536, the product of a small encoder's feed-forward layer)`,
   };
-}
-
-/** Floating-point operations a second, in billions, of the product that dominates a training step: the best of several. */
-export async function matrixProductSpeed(runtime: Runtime): Promise<number> {
-  const [m, k, n] = [768, 384, 1536];
-  const [a, b] = [input("a", "float32", [m, k]), input("b", "float32", [n, k])];
-  const program = await runtime.compile(new Graph([a, b], [{ name: "c", value: matmul(a, b, { transposeB: true }) }]));
-  const tensors = [[m, k], [n, k], [m, n]].map((shape) => allocateTensor(runtime, "float32", shape));
-  for (const { data } of tensors) (data as Float32Array).fill(0.5);
-  let best = Infinity;
-  for (let run = 0; run < 40; run++) {
-    const started = performance.now();
-    await program.run(tensors.slice(0, 2), tensors.slice(2));
-    best = Math.min(best, performance.now() - started);
-  }
-  program.release();
-  return (2 * m * k * n) / (best * 1e6);
 }
 
 function memoryTable({ atOnce, weights, gradients, optimizer, dropout, activations }: MemoryEstimate): string {
