@@ -32,6 +32,7 @@ test("after kill -9 in two places the same call ends with the same table, and a 
 
   const first = place.start(...words, "--out", "killed");
   await first.printed("trial 2, rung 1 of 2");
+  first.process.kill("SIGSTOP"); // it must not be done before the second one asks
   const second = await place.lectern(...words, "--out", "killed");
   expect([second.code, second.stderr]).toEqual([1, expect.stringContaining("a sweep by process")]);
   first.process.kill("SIGKILL");

