@@ -16,6 +16,14 @@ export type { PreparedQuestion, Question } from "./tasks/extractive/prepared-que
 export type { AnswerOptions, ResolvedAnswerOptions } from "./tasks/extractive/answer-options.js";
 export type { Answer } from "./tasks/extractive/answer-spans.js";
 
+export { type DecodedAnswers, decodeAnswers, type DecodeOptions, type Span, type SpanLogits } from "./tasks/extractive/decode.js";
+export { type Collated, collate, type CollateOptions } from "./tasks/extractive/collate.js";
+export { type Feature, type FeatureOptions, type FeatureReport, makeFeatures } from "./tasks/extractive/features.js";
+export { type FreshReaderOptions, writeFreshReader } from "./tasks/extractive/fresh-reader.js";
+export { type Inferred, type InferOptions, inferSpans } from "./tasks/extractive/infer.js";
+export { createReaderInference, openReader, type Reader, type ReaderOptions, saveReader } from "./tasks/extractive/reader.js";
+export { defineModel, type ModelDefinition, registerModel } from "./models/index.js";
+
 export { type DataReport, type DataSource, loadExamples, type LoadOptions, type QaExample } from "./data/examples.js";
 export type { NamedRows, QuestionRow, Rows } from "./data/given-rows.js";
 export { registerDataForm } from "./data/forms/index.js";

@@ -16,6 +16,8 @@ const examples: Record<string, { words?: string[]; prints: RegExp }> = {
     prints: /^Who designed the Analytical Engine\? {2}.+\(characters \d+ to \d+, score [01]\.\d\d\)\nWhere /,
   },
   "engine.ts": { prints: /\ny = 3\.000 x \+ 1\.000, loss \d\.\de-\d+\n$/ },
+  "extend.ts": { words: [join(folder, "extend")], prints: /^\d+% begin right before, \d+% after; F1 \d+\nthe boat is [a-z]+\n$/ },
+  "own-parts.ts": { prints: /^$/ },
   "report.ts": {
     words: ["starter/minilm-l6", "starter/minilm-l6", join(folder, "report"), "4"],
     prints: /^F1 \d+\.\d and \d+\.\d: open .*report\.html\nanswers are 0\.0 characters longer \(95%: 0\.0 to 0\.0\)\n$/,

@@ -2,10 +2,10 @@
  * Rewrites a model folder with its weights as safetensors, in any float type: 16-bit halves of the size for shipping, 32-bit back again, and
  * pytorch_model.bin in a form that other programs open without fear. Every tensor and every other file is kept; tensors that hold no real numbers (position indices, masks) keep their type.
  */
-import { existsSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
+import { requireNewFolder } from "../files/make-folder.js";
 import { writeFolderAtomic } from "./atomic.js";
 import { isFloatDtype, narrowFromFloat32, widenToFloat32 } from "./dtypes.js";
 import { copyContained, openModelFolder, readConfigText } from "./model-folder.js";
@@ -43,13 +43,7 @@ const largestHalf = 65504;
  * @example await convertModelFolder("models/minilm-l6", "starter/minilm-l6", { dtype: "F16" });
  */
 export async function convertModelFolder(from: string, to: string, options: ConversionOptions): Promise<ConversionReport> {
-  if (existsSync(to) && (await readdir(to)).length > 0) {
-    throw new LecternError("FOLDER_NOT_EMPTY", {
-      message: `${to} already holds files.`,
-      expected: "a folder that does not exist yet",
-      next: "Choose another folder, or remove that one first.",
-    });
-  }
+  await requireNewFolder(to);
   const { weights } = await openModelFolder(from);
   try {
     const report: ConversionReport = { tensors: 0, converted: 0, bytes: 0, maxAbsoluteDifference: 0 };

@@ -28,8 +28,11 @@ export interface QuestionRow {
   readonly is_impossible?: boolean | null;
 }
 
-/** Rows, or examples of `loadExamples`, one after the other: an array, a generator, a stream of objects. They are read once. */
-export type Rows = Iterable<QuestionRow | QaExample> | AsyncIterable<QuestionRow | QaExample>;
+/**
+ * Rows one after the other: an array, a generator, a stream of objects. They are read once. Each is a `QuestionRow` (annotate yours, and the
+ * compiler checks them), an example of `loadExamples`, or a record of any other form that is read (docs/data.md).
+ */
+export type Rows = Iterable<object> | AsyncIterable<object>;
 
 /** Rows as a source of data. */
 export interface NamedRows {

@@ -1,11 +1,13 @@
 /** The engine on its own (`lectern/engine`): graphs of tensors, their gradients, and the runtime that computes them. */
 export * from "./graph/dimension.js";
 export { Graph } from "./graph/graph.js";
-export { input, type DataType, type TensorType, Value, withScope } from "./graph/value.js";
+export { type Attributes, input, type DataType, Node, type TensorType, Value, withScope } from "./graph/value.js";
+export type { OnnxAttribute, OnnxEmitter } from "./graph/onnx-emitter.js";
 export { writeOnnx, type ExternalData, type OnnxOptions } from "./graph/onnx-writer.js";
 export { type OnnxHeader, type OnnxValue, readOnnxHeader } from "./graph/onnx-header.js";
 export { foldForInference, fuseForInference } from "./fusions/inference.js";
 export { embedParameters } from "./block/embed-parameters.js";
+export { checkOp } from "./check-op.js";
 export { backward, type Seed } from "./autodiff/backward.js";
 export { expandComposites, mergeDuplicates, rewriteGraph } from "./graph/rewrite.js";
 export * from "./ops/index.js";

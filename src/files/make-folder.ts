@@ -1,7 +1,8 @@
 /** Folders for results. */
 import { constants } from "node:fs";
-import { access, mkdir, stat } from "node:fs/promises";
+import { access, mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
+import { LecternError } from "../errors.js";
 import { systemCode, writingError } from "./system-errors.js";
 
 /**
@@ -38,6 +39,23 @@ async function isFolder(name: string): Promise<boolean> {
     (found) => found.isDirectory(),
     () => false,
   );
+}
+
+/**
+ * Refuses a folder that holds anything, where one is about to be made.
+ * @throws LecternError FOLDER_NOT_EMPTY
+ */
+export async function requireNewFolder(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return [];
+    throw writingError(error, folder);
+  });
+  if (names.length === 0) return;
+  throw new LecternError("FOLDER_NOT_EMPTY", {
+    message: `${folder} already holds files.`,
+    expected: "a folder that does not exist yet",
+    next: "Choose another folder, or remove that one first.",
+  });
 }
 
 /**

@@ -1,5 +1,4 @@
 /** What an architecture's file declares: how its config.json is read and which blocks make its network. */
-import type { z } from "zod";
 import type { Call, Network } from "../engine/block/block.js";
 
 /** What transformers' class with a question-answering head puts behind an encoder. */
@@ -39,12 +38,19 @@ export interface Encoder {
   readonly prefix: string;
 }
 
+/** What reads a config.json: any object schema of Zod is one. */
+export interface ConfigSchema<Config> {
+  safeParse(config: unknown):
+    | { readonly success: true; readonly data: Config }
+    | { readonly success: false; readonly error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] } };
+}
+
 export interface ModelDefinition<Config = unknown> {
   /** `model_type` of config.json. */
   readonly type: string;
   /** Name of the class with a question-answering head, for `architectures` in config.json. */
   readonly questionAnswering: string;
-  readonly config: z.ZodType<Config>;
+  readonly config: ConfigSchema<Config>;
   readonly build: (config: Config, overrides: DropoutOverrides) => Encoder;
   /** A small configuration for the contract test. */
   readonly tiny: Record<string, unknown>;
@@ -56,6 +62,11 @@ export interface DropoutOverrides {
   readonly attention?: number;
 }
 
+/**
+ * Declares an architecture; `registerModel` makes it known.
+ * @example
+ * export const bert = defineModel<BertConfig>({ type: "bert", questionAnswering: "BertForQuestionAnswering", config, build, tiny });
+ */
 export function defineModel<Config>(definition: ModelDefinition<Config>): ModelDefinition {
   return definition as unknown as ModelDefinition;
 }

@@ -1,4 +1,7 @@
-/** The architectures there are, by config.json's model_type. A new model is one file and one line here. */
+/**
+ * The architectures there are, by config.json's model_type: those that are built in, each one file and one line here, and those that a program
+ * registers. What a program needs to write one is `lectern/models`, which is this file, beside the ops and blocks of `lectern/engine`.
+ */
 import { LecternError } from "../errors.js";
 import { describeValue } from "../text/describe-value.js";
 import { albert } from "./albert.js";
@@ -14,6 +17,26 @@ import { mpnet } from "./mpnet.js";
 import { roberta } from "./roberta.js";
 import { xlmRoberta } from "./xlm-roberta.js";
 
+export { activationName, bertEmbeddingNames, bertLayerNames } from "./bert.js";
+export { layerCount, padTokenId, size } from "./config-fields.js";
+export {
+  type ConfigSchema,
+  defineModel,
+  type DropoutOverrides,
+  type Encoder,
+  type ModelDefinition,
+  plainHead,
+  type ReaderHead,
+} from "./define-model.js";
+export { numbered, postNormEncoder, type PostNormEncoderOptions } from "./post-norm-encoder.js";
+export { type AttentionOptions, multiHeadAttention, paddingBias, selfAttention } from "../nn/attention.js";
+export { afterAttention, afterAttentionParameters, type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-layer.js";
+export { gatedFeedForward, type GatedFeedForwardOptions } from "../nn/gated-feed-forward.js";
+export { activations, type ActivationName, dense, embedding, norm } from "../nn/layers.js";
+export { checkpointNames, type Declarations, denseParameters, embeddingParameters, normParameters } from "../nn/parameters.js";
+export { rotaryTables, type RotaryOptions, type RotaryTables, rotated } from "../nn/rotary.js";
+export { longestInput, tokenEmbeddings, type TokenEmbeddingsOptions } from "../nn/token-embeddings.js";
+
 export const models: readonly ModelDefinition[] = [
   bert,
   distilbert,
@@ -28,15 +51,42 @@ export const models: readonly ModelDefinition[] = [
   debertaV2,
 ];
 
+const registered: ModelDefinition[] = [];
+const known = (): readonly ModelDefinition[] => [...models, ...registered];
+
+/**
+ * Makes an architecture known, by its `type`, to all that opens model folders afterwards: training, evaluation, answering, export.
+ * @returns a function that takes it away again
+ * @throws LecternError EXTENSION_INVALID where a model of that type is there already
+ * @example
+ * registerModel(defineModel({ type: "mine", questionAnswering: "MineForQuestionAnswering", config, build, tiny }));
+ */
+export function registerModel(definition: ModelDefinition): () => void {
+  const { type } = definition;
+  if (typeof type !== "string" || type === "" || known().some((other) => other.type === type)) {
+    throw new LecternError("EXTENSION_INVALID", {
+      message: `A model of type ${JSON.stringify(type)} cannot be added.`,
+      expected: "a type that no other model has",
+      received: known().some((other) => other.type === type) ? "the type of a model that is there" : describeValue(type),
+      next: "Give it a type of its own, and write the same as model_type into its config.json.",
+    });
+  }
+  registered.push(definition);
+  return () => {
+    const at = registered.indexOf(definition);
+    if (at >= 0) registered.splice(at, 1);
+  };
+}
+
 /** The definition for a config.json. Throws UNKNOWN_MODEL_TYPE with what is supported. */
 export function modelDefinition(config: Readonly<Record<string, unknown>>): ModelDefinition {
-  const found = models.find(({ type }) => type === config.model_type);
+  const found = known().find(({ type }) => type === config.model_type);
   if (found !== undefined) return found;
   throw new LecternError("UNKNOWN_MODEL_TYPE", {
     message: "This architecture is not supported.",
-    expected: `config.json with model_type ${models.map(({ type }) => type).join(", ")}`,
+    expected: `config.json with model_type ${known().map(({ type }) => type).join(", ")}`,
     received: config.model_type === undefined ? "a config.json without model_type" : `model_type: ${describeValue(config.model_type)}`,
-    next: "choose a model of a supported type",
+    next: "choose a model of a supported type; a program can add its own (docs/extending.md)",
   });
 }
 

@@ -65,6 +65,11 @@ export function loadWeights(store: ParameterStore, source: WeightSource, options
   }
 }
 
+/** Fills every parameter of the store from the seed, as those of a model that nobody has trained. */
+export function freshWeights(store: ParameterStore, seed: number): void {
+  for (const parameter of store.parameters.values()) initialise(parameter.tensor.data as Float32Array, parameter, seed);
+}
+
 /** Each parameter draws from a stream of its own: what it gets does not depend on which others are missing. */
 function initialise(data: Float32Array, { name, declaration }: StoredParameter, seed: number): void {
   const { initialise: how } = declaration;

@@ -3,6 +3,7 @@
  * gradient (`vjp`, a vector-Jacobian product built from other ops) or its definition in terms of other ops (`expand`, whose
  * gradient then comes free), how it is written as ONNX, and sample inputs that the contract test runs it on.
  */
+import { LecternError } from "../../errors.js";
 import type { Dimension, Shape } from "../graph/dimension.js";
 import { printShape, sameDimension } from "../graph/dimension.js";
 import type { OnnxEmitter } from "../graph/onnx-emitter.js";
@@ -52,9 +53,20 @@ export interface DefinedOp<A extends Attributes = Attributes> extends Op {
 
 const registry = new Map<string, DefinedOp>();
 
-/** Declares an op; its name is unique. */
+/**
+ * Declares an op.
+ * @throws LecternError EXTENSION_INVALID where an op of that name is there already
+ * @example
+ * const Softplus = defineOp({ name: "Softplus", infer: ([x]) => [x], vjp: ({ dy, inputs: [x] }) => [mul(dy, sigmoid(x))], sample });
+ * const y = Softplus.apply([x])[0];
+ */
 export function defineOp<A extends Attributes = Attributes>(definition: OpDefinition<A>): DefinedOp<A> {
-  if (registry.has(definition.name)) throw new Error(`internal: op ${definition.name} is defined twice`);
+  if (registry.has(definition.name)) {
+    throw new LecternError("EXTENSION_INVALID", {
+      message: `An op cannot be called ${JSON.stringify(definition.name)}: there is one of that name.`,
+      next: "Give it another name, and say in `lower` which ONNX operators it is.",
+    });
+  }
   const op: DefinedOp<A> = {
     name: definition.name,
     definition,

@@ -7,7 +7,19 @@ export { constant, constantOf, constantView, dimensionValue, iota, type Operand,
 export { type CrossEntropy, crossEntropy, ignoredLabel, labelLogProbability } from "./cross-entropy.js";
 export { cumulativeSum } from "./cumulative-sum.js";
 export { embedding } from "./embedding.js";
-export { defineOp, ShapeError } from "./define-op.js";
+export {
+  broadcastShapes,
+  type Cost,
+  type DefinedOp,
+  defineOp,
+  type GradientContext,
+  type OpDefinition,
+  requireRank,
+  requireSame,
+  requireType,
+  resolveAxis,
+  ShapeError,
+} from "./define-op.js";
 export { abs, cos, erf, exp, log, neg, reciprocal, relu, sigmoid, sin, sqrt, square, tanh } from "./elementwise.js";
 export { gather, scatterAdd, zeros } from "./gather.js";
 export { gatherAlong, scatterAddAlong } from "./gather-along.js";
@@ -17,6 +29,7 @@ export { layerNorm, rmsNorm } from "./normalisation.js";
 export { dynamicallyQuantised, type Quantised, quantised, quantisedLinear } from "./quantise.js";
 export { logSumExp, max, mean, sum, sumOfSquares } from "./reduction.js";
 export { oneHot } from "./one-hot.js";
+export { type SampleCase, type SampleRandom, type SampleTensor, tensorOf } from "./sample.js";
 export { cast, where } from "./select.js";
 export { concat, expand, pad, reshape, slice, split, transpose, transposed } from "./shape.js";
 export { logSoftmax, softmax } from "./softmax.js";

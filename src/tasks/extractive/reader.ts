@@ -113,7 +113,7 @@ export function createReaderInference(runtime: Runtime, { network, store, maskPa
 }
 
 /** Writes the reader as a model folder that transformers loads as a question-answering model without a missing or unexpected key. */
-export async function saveReader(folder: string, { config, tokenizer, store }: Reader): Promise<void> {
+export async function saveReader(folder: string, { config, tokenizer, store }: Pick<Reader, "config" | "tokenizer" | "store">): Promise<void> {
   const { _name_or_path: _origin, dtype: _dtype, torch_dtype: _torchDtype, ...kept } = config;
   await saveModelFolder(folder, {
     config: { ...kept, architectures: [modelDefinition(config).questionAnswering], torch_dtype: "float32" },
@@ -145,7 +145,7 @@ export function describeLoading(folder: string, loaded: WeightNames): string[] {
 }
 
 /** Ids that a model has no embedding for would fail in the middle of its first batch. */
-async function checkTokenizer(folder: string, tokenizer: Tokenizer, { vocabularySize, tokenTypes }: Encoder): Promise<void> {
+export async function checkTokenizer(folder: string, tokenizer: Tokenizer, { vocabularySize, tokenTypes }: Encoder): Promise<void> {
   const mismatch = (expected: string, received: string) =>
     new LecternError("VOCABULARY_MISMATCH", {
       message: `Tokenizer and model in ${folder} do not belong together.`,
