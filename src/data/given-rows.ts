@@ -1,5 +1,5 @@
 /**
- * Questions that a program holds in memory, as a source beside files: rows of the form that JSON lines have, or examples that were read
+ * Questions that a program holds in memory, as a source beside files: rows of any form that is read, or examples that were read
  * before. Where sources are named, as in a recipe, rows are called `rows:NAME`; only the program that has them can give them.
  */
 import { LecternError } from "../errors.js";
