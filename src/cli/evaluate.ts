@@ -78,7 +78,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     if (name !== undefined) await resolveModel(name, { revision });
   }
   for (const folder of [options.out, options.report]) if (folder !== undefined) await checkWritable(folder);
-  const { examples, report } = await loadExamples(options.data, { split: "evaluation", limit: options.maxSamples });
+  const { examples, report } = await loadExamples(options.data, { split: "evaluation", columns: options.columns, limit: options.maxSamples });
   for (const line of dataWarnings(report)) output.note(line);
   const { nullScoreDiffThreshold: threshold, version2WithNegative = false } = options;
   const nullThreshold = nullThresholdFor(examples, { threshold, negatives: version2WithNegative });

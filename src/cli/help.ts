@@ -1,5 +1,6 @@
 /** Help texts that every verb shares the form of: examples under the options, and number arguments that say what they expect. */
 import { type Command, InvalidArgumentError } from "commander";
+import { type Columns, columnsOfText, givenColumnNames } from "../data/columns.js";
 
 /** Adds examples below a verb's options, each `lectern …` as it is typed beside the package: with npx. */
 export function withExamples(command: Command, examples: readonly { line: string; does: string }[]): Command {
@@ -33,6 +34,13 @@ export function finiteNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number.");
   return value;
+}
+
+/** Parser of --columns: our names of columns and the files' own. */
+export function namedColumns(text: string): Columns {
+  const columns = columnsOfText(text);
+  if (columns === undefined) throw new InvalidArgumentError(`It must be OURS=THEIRS,…, with ours of ${givenColumnNames.join(", ")}.`);
+  return columns;
 }
 
 /** Collects an option that may be given several times. */

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Command } from "commander";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
 import { resolveModel } from "../checkpoint/hub.js";
+import type { Columns } from "../data/columns.js";
 import { type DataReport, loadExamples } from "../data/examples.js";
 import { type Finding, findingsAsLines } from "../data/findings.js";
 import { type LengthStatistics, lengthStatistics, shareOver } from "../data/lengths.js";
@@ -11,11 +12,12 @@ import { LecternError } from "../errors.js";
 import { type FeatureReport, makeFeatures } from "../tasks/extractive/features.js";
 import { measureTokenLengths, type TokenLengths } from "../tasks/extractive/token-lengths.js";
 import { Tokenizer } from "../text/tokenizer.js";
-import { wholeNumber, windowStride, withExamples } from "./help.js";
+import { namedColumns, wholeNumber, windowStride, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
 interface InspectOptions {
   model: string;
+  columns?: Columns;
   maxLength: number;
   stride: number | null;
   out: string;
@@ -55,6 +57,7 @@ export function registerInspect(program: Command): void {
       "--model <model>",
       "whose tokens to measure by: a model folder, or ORGANISATION/NAME[@REVISION] on the Hugging Face Hub",
     )
+    .option("--columns <names>", "the files' own names of columns: question=Frage,context=Text", namedColumns)
     .option("--max-length <tokens>", "tokens of a window", wholeNumber(1), 384)
     .option("--stride <tokens>", "tokens by which windows overlap; none: one window a question", windowStride, 128)
     .option("--max-samples <n>", "use only the first so many questions", wholeNumber(1))
@@ -74,9 +77,9 @@ export function registerInspect(program: Command): void {
   ]);
 }
 
-async function inspect(data: string[], { model, maxLength, stride, out, maxSamples }: InspectOptions): Promise<Inspection> {
+async function inspect(data: string[], { model, columns, maxLength, stride, out, maxSamples }: InspectOptions): Promise<Inspection> {
   const findings: Finding[] = [];
-  const { examples, report } = await loadExamples(data, { limit: maxSamples, onFinding: (finding) => findings.push(finding) }).catch(
+  const { examples, report } = await loadExamples(data, { columns, limit: maxSamples, onFinding: (finding) => findings.push(finding) }).catch(
     async (error: unknown) => {
       if (findings.length === 0 || !(error instanceof LecternError)) throw error;
       const file = await writeFindings(out, findings); // a file none of whose rows can be read has the most to correct

@@ -34,9 +34,9 @@ export function registerPredict(program: Command): void {
 
 async function runPredict(options: PredictVerbOptions): Promise<void> {
   const output = new Output(options.json ?? false);
-  const { model, data, out, threads, version2WithNegative: _negative, nullScoreDiffThreshold: _threshold, nBestSize: nBest, maxSamples, json: _json, ...settings } = options;
+  const { model, data, columns, out, threads, version2WithNegative: _negative, nullScoreDiffThreshold: _threshold, nBestSize: nBest, maxSamples, json: _json, ...settings } = options;
   const runtime = nativeRuntime({ threads });
-  const { examples, report } = await loadExamples(data, { split: "evaluation", limit: maxSamples, answers: "optional" });
+  const { examples, report } = await loadExamples(data, { split: "evaluation", columns, limit: maxSamples, answers: "optional" });
   for (const line of dataWarnings(report)) output.note(line);
   const progress = output.progress();
   let carriedOver: number | undefined;

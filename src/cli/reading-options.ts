@@ -1,10 +1,12 @@
 /** What `lectern evaluate` and `lectern predict` have in common: which reader reads which questions, how it reads, and how it chooses its answers. */
 import type { Command } from "commander";
-import { finiteNumber, threadCount, wholeNumber, windowStride } from "./help.js";
+import type { Columns } from "../data/columns.js";
+import { finiteNumber, namedColumns, threadCount, wholeNumber, windowStride } from "./help.js";
 
 export interface ReadingOptions {
   model: string;
   data: string[];
+  columns?: Columns;
   revision?: string;
   onnxFile?: string;
   maxLength: number;
@@ -23,6 +25,7 @@ export function withReadingOptions(command: Command): Command {
   return command
     .requiredOption("--model <model>", "folder of a model, or its name on the Hugging Face Hub")
     .requiredOption("--data <files...>", "JSON, JSON lines, CSV, TSV or parquet, or hub:ORG/NAME; several are read in sequence")
+    .option("--columns <names>", "the files' own names of columns: question=Frage,context=Text", namedColumns)
     .option("--revision <revision>", "branch, tag or commit of a Hub model")
     .option("--onnx-file <name>", "run this ONNX file of an exported folder (model_quantized)")
     .option("--max-length <n>", "most tokens of a window", wholeNumber(8), 384)

@@ -1,13 +1,15 @@
 /** `lectern score`: predictions against data, by the metrics and names of the official SQuAD scripts. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Columns } from "../data/columns.js";
 import { type DataReport, loadExamples } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
 import { readNoAnswerScores, readPredictions } from "../evaluate/squad-files.js";
 import { evaluateSquad1, evaluateSquad2 } from "../evaluate/squad.js";
-import { withExamples } from "./help.js";
+import { namedColumns, withExamples } from "./help.js";
 import { Output } from "./output.js";
 
 interface ScoreOptions {
+  columns?: Columns;
   naProb?: string;
   threshold: number;
   metrics?: "1.1" | "2.0";
@@ -20,13 +22,14 @@ export function registerScore(program: Command): void {
     .description("score predictions on SQuAD data, as the official scripts do")
     .argument("<data>", "questions with answers: JSON, JSON lines, CSV, TSV or parquet, or hub:ORG/NAME")
     .argument("<predictions>", "a JSON file {id: text}")
+    .option("--columns <names>", "the files' own names of columns: question=Frage,context=Text", namedColumns)
     .option("--na-prob <file>", "a JSON file {id: number}: null odds, or probabilities of no answer")
     .option("--threshold <number>", 'a prediction counts as "" where its no-answer score is above this', number, 1)
     .addOption(new Option("--metrics <version>", "those of SQuAD 1.1 or 2.0 (default: by what the data is)").choices(["1.1", "2.0"]))
     .option("--json", "print the result as one line of JSON", false)
     .action(async (data: string, predictionsFile: string, options: ScoreOptions) => {
       const output = new Output(options.json);
-      const { examples, report } = await loadExamples(data, { split: "evaluation", ids: "as given" });
+      const { examples, report } = await loadExamples(data, { split: "evaluation", columns: options.columns, ids: "as given" });
       const predictions = await readPredictions(predictionsFile);
       const noAnswerScores = options.naProb === undefined ? undefined : await readNoAnswerScores(options.naProb);
       for (const line of dataWarnings(report)) output.note(line);

@@ -20,8 +20,11 @@ export const columnNames = [
 ] as const;
 export type ColumnName = (typeof columnNames)[number];
 
+/** Those that a person may name. */
+export const givenColumnNames = ["question", "context", "answer", "answers", "answer_start", "is_impossible", "id", "title"] as const;
+
 /** Our names of columns and the file's own: `{ question: "Frage", context: "body.text" }`; dots lead into nested values. */
-export type Columns = Partial<Record<ColumnName, string>>;
+export type Columns = Partial<Record<(typeof givenColumnNames)[number], string>>;
 
 /** The usual names of each, the first of which is taken where a row has several; docs/data.md lists them. */
 const usualNames: Record<ColumnName, readonly string[]> = {
@@ -40,8 +43,10 @@ const usualNames: Record<ColumnName, readonly string[]> = {
 /** A row under our names, and the names that its file has for them. */
 export interface NamedRow {
   fields: Fields;
-  names: Columns;
+  names: Partial<Record<ColumnName, string>>;
 }
+
+const answerColumns: readonly ColumnName[] = ["answers", "answers.text", "answers.answer_start", "answer"];
 
 /**
  * A row of any names as one of ours. The columns that the person named are taken first, the others by their usual names. `text` is the
@@ -54,8 +59,10 @@ export function nameColumns(row: Fields, columns: Columns = {}): NamedRow {
     if (!own.has(usual)) own.set(usual, name);
   }
   const named: NamedRow = { fields: {}, names: {} };
+  const hasOwnAnswers = columns.answer !== undefined || columns.answers !== undefined;
   for (const column of columnNames) {
-    const given = columns[column];
+    const given = (columns as NamedRow["names"])[column];
+    if (given === undefined && hasOwnAnswers && answerColumns.includes(column)) continue;
     const name = given ?? usualNames[column].map((usual) => own.get(usual)).find((found) => found !== undefined);
     if (name === undefined) continue;
     const value = given === undefined ? row[name] : valueAt(row, given);
@@ -64,7 +71,7 @@ export function nameColumns(row: Fields, columns: Columns = {}): NamedRow {
     named.names[column] = name;
   }
   const text = own.get("text");
-  if (text !== undefined && named.names.context !== text && !["answers", "answers.text", "answer"].some((name) => name in named.fields)) {
+  if (text !== undefined && named.names.context !== text && !hasOwnAnswers && !answerColumns.some((name) => name in named.fields)) {
     named.fields["answer"] = row[text];
     named.names.answer = text;
   }
@@ -91,46 +98,40 @@ export function valueAt(row: Fields, path: string): unknown {
   return value;
 }
 
-/**
- * The columns of a text such as `question=Frage,context=Text`; a comma divides only where a name of ours and `=` follow it.
- * @throws LecternError DATA_OPTION
- */
-export function parseColumns(text: string): Columns {
+/** The columns that a text such as `question=Frage,context=Text` names, if it does; a comma divides only where a name of ours and `=` follow. */
+export function columnsOfText(text: string): Columns | undefined {
   const columns: Columns = {};
-  const parts = text.split(new RegExp(`,(?=\\s*(?:${columnNames.map((name) => name.replace(".", "\\.")).join("|")})\\s*=)`));
-  for (const part of parts) {
-    const [, name, own] = /^\s*([\w.]+)\s*=\s*(.*?)\s*$/s.exec(part) ?? [];
-    const column = columnNames.find((known) => known === name);
-    if (column === undefined || own === "") {
-      throw new LecternError("DATA_OPTION", {
-        message: `"${part}" names no column.`,
-        expected: `OURS=THEIRS, with one of ${columnNames.join(", ")}`,
-        received: `"${text}"`,
-        next: "For example: --columns question=Frage,context=Text",
-      });
-    }
+  for (const part of text.split(new RegExp(`,(?=\\s*(?:${givenColumnNames.join("|")})\\s*=)`))) {
+    const [, name, own] = /^\s*(\w+)\s*=\s*(.*?)\s*$/s.exec(part) ?? [];
+    const column = givenColumnNames.find((known) => known === name);
+    if (column === undefined || own === "") return undefined;
     columns[column] = own;
   }
   return columns;
 }
 
-/** The error for a row or a table that has no question or no context under a name that is known. */
+/**
+ * The error for a record or a table that lacks columns.
+ * @param what in words, after the file
+ * @param names of its columns
+ * @param columns those that the person named
+ */
 export function columnsUnknown(file: string, what: string, names: readonly string[], columns: Columns = {}): LecternError {
-  const { names: found } = nameColumns(Object.fromEntries(names.map((name) => [name, ""])), columns);
-  const given = Object.entries(columns).filter(([ours]) => found[ours as ColumnName] === undefined);
+  const record = Object.fromEntries(names.map((name) => [name, ""]));
+  const absent = Object.values(columns).filter((name) => !names.includes(name.split(".")[0]) && !names.includes(name));
+  const { names: found } = nameColumns(record, columns);
   const missing = (["question", "context"] as const).filter((name) => found[name] === undefined);
-  const line = missing.map((name) => `${name}: …`).join(", ");
   const shown = names.slice(0, 30).map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name));
   return new LecternError("DATA_COLUMNS", {
     message:
-      given.length > 0
-        ? `${file}: ${what} has no ${given.map(([, theirs]) => `"${theirs}"`).join(" and no ")}, which columns names.`
+      absent.length > 0
+        ? `${file}: ${what} has no ${absent.map((name) => `"${name}"`).join(" and no ")}, which columns names.`
         : `${file}: ${what} has no column that is known as the ${missing.join(" or the ")}.`,
     expected: "the columns question and context, and for all but prediction answer or answers",
     received: shown.length === 0 ? "no columns" : `${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`,
     next:
-      given.length > 0
+      absent.length > 0
         ? "Correct the names: they are written as in the file, with dots into nested values."
-        : `Name them: columns: { ${line} } in a recipe, --columns ${missing.map((name) => `${name}=…`).join(",")} on the command line; or convert the file as docs/data.md says.`,
+        : `Name them: columns: { ${missing.map((name) => `${name}: …`).join(", ")} } in a recipe, --columns ${missing.map((name) => `${name}=…`).join(",")} on the command line; or convert the file as docs/data.md says.`,
   });
 }

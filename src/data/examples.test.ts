@@ -85,6 +85,11 @@ describe("every form of the same question", () => {
     ["rows by name", () => writeJson({ first: row("1"), second: row("2") })],
     ["rows as the Hub's viewer gives them", () => writeJson({ features: [], rows: [{ row_idx: 0, row: row("1"), truncated_cells: [] }] })],
     ["columns, as pandas writes them", () => writeJson({ ...mapped(flat, (value) => ({ 0: value })), answers: { 0: ["Rome"] } })],
+    [
+      "a table as lists of cells",
+      () => writeJson({ columns: [...Object.keys(flat), "answers"], index: [0], data: [[...Object.values(flat), ["Rome"]]] }),
+    ],
+    ["a list under any name", () => writeJson({ source: "x", questions: [row("1")] })],
     ["columns as lists", () => writeJson({ ...mapped(flat, (value) => [value]), answers: [["Rome"]] })],
     ["gzip", () => write("x.jsonl.gz", gzipSync(JSON.stringify(row("1"))))],
     ["UTF-16", () => write("x.json", Buffer.from(`\ufeff${JSON.stringify([row("1")])}`, "utf16le"))],
@@ -100,6 +105,37 @@ describe("every form of the same question", () => {
   it("an answer in a shape that is not known is a bad row, not a question without answer", async () => {
     for (const answer of [{ value: "Rome" }, [{ value: "Rome" }], {}]) {
       expect((await errorOf(await writeLines([{ ...flat, answer }]))).message).toMatch(/answer(\[0\])?\.text is missing/);
+    }
+  });
+
+  it("columns of any name, also within others, by the names that the person gives", async () => {
+    const columns = { question: "Frage", context: "Quelle.Absatz", answer: "Antwort", answer_start: "Stelle" };
+    const german = {
+      id: 1,
+      title: "Rome",
+      Frage: rome.question,
+      Quelle: { Absatz: rome.context },
+      Antwort: "Rome",
+      Stelle: 0,
+      answers: ["old"],
+    };
+    for (const file of [await writeLines([german]), await writeJson({ data: [german] }), await writeJson(german)]) {
+      expect((await loadExamples(file, { columns })).examples).toEqual([rome]);
+    }
+    const table = await write("a.csv", "Frage;Quelle.Absatz;Antwort;Stelle;id;title\nWhich city?;Rome is old.;Rome;0;1;Rome\n");
+    expect((await loadExamples([table, await writeLines([row("2")])], { columns })).examples).toMatchObject([rome, { id: "2" }]);
+    expect((await loadExamples({ rows: [german as never] }, { columns })).examples).toEqual([rome]);
+  });
+
+  it("names that no column has are told with those that there are", async () => {
+    const columns = { question: "Frgae", context: "Absatz", answer: "Antwort" };
+    for (const file of [
+      await write("a.csv", "Frage,Absatz,Antwort,question\na,b,c,d\n"),
+      await writeLines([{ Frage: "a", Absatz: "b", Antwort: "c" }]),
+    ]) {
+      const { code, message } = await errorOf(file, { columns });
+      expect(code).toBe("DATA_COLUMNS");
+      expect(message).toMatch(/has no "Frgae", which columns names\.[^]*received: Frage, Absatz, Antwort/);
     }
   });
 

@@ -74,9 +74,7 @@ async function* recordsIn(source: Source, facts: DataFile, reader: RecordReader,
     let row = 0;
     for await (const value of readParquet(file, reader.columns)) yield { value, place: { file, path: `row ${row++}` } };
   } else if (header !== undefined) {
-    if (!reader.knows(Object.fromEntries(header.names.map((name) => [name, ""])))) {
-      throw columnsUnknown(file, "the table", header.names, reader.columns);
-    }
+    if (!reader.knowsTable(header.names)) throw columnsUnknown(file, "the table", header.names, reader.columns);
     yield* readTable(file, source.chunks(), header);
   } else if (facts.format === "jsonl") {
     for await (const line of readLines(file, source.chunks())) {
@@ -84,7 +82,7 @@ async function* recordsIn(source: Source, facts: DataFile, reader: RecordReader,
       yield orBadRow(place, () => ({ value: parseJson(line.text(), `${file}: line ${line.number}`), place }));
     }
   } else {
-    yield* recordsOf(parseJson(decodeText(await wholeJson(source), file), file), facts, (fields) => reader.knows(fields));
+    yield* recordsOf(parseJson(decodeText(await wholeJson(source), file), file), facts, reader);
   }
 }
 
@@ -131,6 +129,6 @@ function tableHeaderOf({ file, beginning, isParquet }: Source, columns: Columns 
   if (/^\s*[[{]/.test(text)) return undefined;
   const header = tableHeader(text, columns);
   if ([".csv", ".tsv", ".tab"].includes(endingOf(file))) return header;
-  const form = columns === undefined ? rows : rowsWithColumns(columns);
-  return form.matches(Object.fromEntries(header.names.map((name) => [name, ""]))) ? header : undefined;
+  const record = Object.fromEntries(header.names.map((name) => [name, ""]));
+  return rows.matches(record) || (columns !== undefined && rowsWithColumns(columns).matches(record)) ? header : undefined;
 }

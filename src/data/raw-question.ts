@@ -56,7 +56,7 @@ export function orBadRow<T>(place: Place, read: () => T): T | BadRow {
 
 const kindsOfCodes: Partial<Record<ErrorCode, string>> = {
   DATA_SYNTAX: "not JSON in UTF-8",
-  DATA_COLUMNS: "not of a form that is known",
+  DATA_COLUMNS: "no column that is known, or named, as the question or the context",
   DATA_FORM: "of a form that is not read",
 };
 

@@ -144,9 +144,10 @@ export function readerOptions(recipe: Recipe): ReaderOptions {
 /** Training and evaluation examples as the recipe names them. */
 async function openData(recipe: Recipe, given: GivenData): Promise<{ train: QaExample[]; evaluation: QaExample[]; reports: DataReport[] }> {
   const [trainSources, evaluationSources] = [recipe.train_files, recipe.eval_files].map((names) => givenSources(names, given));
-  const loaded = await loadExamples(trainSources, { limit: recipe.max_train_samples, maxBadRows: recipe.max_bad_rows });
+  const { columns, max_bad_rows: maxBadRows } = recipe;
+  const loaded = await loadExamples(trainSources, { limit: recipe.max_train_samples, columns, maxBadRows });
   if (evaluationSources.length > 0) {
-    const evaluation = await loadExamples(evaluationSources, { split: "evaluation", limit: recipe.max_eval_samples, maxBadRows: recipe.max_bad_rows });
+    const evaluation = await loadExamples(evaluationSources, { split: "evaluation", limit: recipe.max_eval_samples, columns, maxBadRows });
     return { train: loaded.examples, evaluation: evaluation.examples, reports: [loaded.report, evaluation.report] };
   }
   if (recipe.validation_split === 0) return { train: loaded.examples, evaluation: [], reports: [loaded.report] };

@@ -30,7 +30,8 @@ const policies: readonly ResidualPolicy[] = ["keep", "recompute", "checkpoint"];
 export async function estimateMemory(recipe: Recipe): Promise<MemoryEstimate> {
   const runtime = nativeRuntime(recipe.threads === "auto" ? {} : { threads: recipe.threads });
   const reader = await openReader(runtime, await resolveModel(recipe.model, { revision: recipe.revision }), readerOptions(recipe));
-  const { examples } = await loadExamples(recipe.train_files, { limit: recipe.max_train_samples, maxBadRows: recipe.max_bad_rows });
+  const { columns, max_train_samples: limit, max_bad_rows: maxBadRows } = recipe;
+  const { examples } = await loadExamples(recipe.train_files, { limit, columns, maxBadRows });
   const { features } = await makeFeatures(examples, reader.tokenizer, { maxLength: recipe.max_length, stride: recipe.stride ?? undefined, forTraining: true });
   const atOnce = lanesFor(recipe, features, runtime, reader);
   const shapes = largestShapes(recipe, features, atOnce);

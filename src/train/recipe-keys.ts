@@ -54,6 +54,8 @@ function inWords(schema: JsonSchema): string {
       return "true or false";
     case "array":
       return `a list, each entry ${inWords(schema.items ?? {})}`;
+    case "object":
+      return `a mapping of ${Object.keys(schema.properties ?? {}).join(", ")}`;
     case "integer":
       return `a whole number${bounds(schema)}`;
     case "number":

@@ -4,6 +4,7 @@
  * docs/recipes.md and recipes/recipe.schema.json (for editors) are made from it.
  */
 import { z } from "zod";
+import { type Columns, columnsOfText, givenColumnNames } from "../data/columns.js";
 import { intervals } from "./due.js";
 import { scheduleTypes } from "./schedule.js";
 
@@ -35,6 +36,13 @@ export const recipeSchema = z.strictObject({
   // Data
   train_files: files.describe("Training data: JSON, JSON lines, CSV, TSV or parquet, or hub:ORG/NAME; several files are read in sequence."),
   eval_files: files.default([]).describe("Evaluation data, in the same formats."),
+  columns: z
+    .union([
+      z.string().transform((text, context) => columnsOfText(text) ?? (context.addIssue("names no column"), z.NEVER)),
+      z.strictObject(Object.fromEntries(givenColumnNames.map((name) => [name, path().optional()])) as Record<keyof Columns, z.ZodOptional<z.ZodString>>),
+    ])
+    .optional()
+    .describe("The files' own names of columns that have other names than the usual ones: {question: Frage, context: body.text}."),
   validation_split: share().default(0).describe("Share of the training samples held out for evaluation when there are no eval_files."),
   validation_seed: count(0).default(42).describe("Seed of that split."),
   max_train_samples: count(1).optional().describe("Use only the first so many training samples."),

@@ -3,7 +3,7 @@
  * answers {text[], answer_start[]}; or the columns `answers.text` and `answers.answer_start` (what `flatten()` makes of them), or one answer a
  * row as `answer` with `answer_start`. Other usual names are known (columns.ts), and the answers may have any shape of read-answers.ts.
  */
-import { type Columns, type ColumnName, nameColumns, type NamedRow } from "../columns.js";
+import { type Columns, type ColumnName, columnsUnknown, nameColumns, type NamedRow, valueAt } from "../columns.js";
 import { asFilledText, asFlag, asId, asText, asTextOrNumber, at, type Fields, isAbsent, type Place } from "../fields.js";
 import type { RawAnswer, RawQuestion } from "../raw-question.js";
 import { readAnswers } from "../read-answers.js";
@@ -17,16 +17,16 @@ export const rows = defineDataForm({
   },
 });
 
-/** The form of rows whose columns the person has named. */
+/** The form of rows whose columns the person has named: records that have one of them. */
 export function rowsWithColumns(columns: Columns) {
   return defineDataForm({
     name: "rows",
-    matches: (record) => {
-      const row = nameColumns(record, columns);
-      return isRow(row) && Object.keys(columns).every((name) => name in row.fields);
-    },
+    matches: (record) => Object.values(columns).some((name) => valueAt(record, name) !== undefined),
     *read(record, place) {
-      yield readRow(nameColumns(record, columns), place);
+      const row = nameColumns(record, columns);
+      if (!("question" in row.fields && "context" in row.fields))
+        throw columnsUnknown(place.file, place.path, Object.keys(record), columns);
+      yield readRow(row, place);
     },
   });
 }
