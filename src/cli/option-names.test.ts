@@ -55,6 +55,7 @@ describe("settings of a recipe as options", () => {
     ["--pad_to_max_length false r.yaml", ["r.yaml"], ["pad_to_max_length=false"]],
     ["r.yaml --train_files a.json b.json --seed=4", ["r.yaml"], ['train_files=["a.json","b.json"]', "seed=4"]],
     ["r.yaml --max_steps -1 --resume_from_checkpoint", ["r.yaml"], ["max_steps=-1", "resume_from_checkpoint=true"]],
+    ["r.yaml --columns question=Frage,context=Text seed=4", ["r.yaml"], ["columns=question=Frage,context=Text", "seed=4"]],
     ["r.yaml more", ["r.yaml", "more"], []],
   ])("%s", (line, operands, overrides) => {
     expect(readRecipeWords(line.split(" "), "train")).toEqual({ operands, overrides });

@@ -62,7 +62,7 @@ function valueOf(key: string, queue: string[], option: string): string {
     word !== undefined &&
     !word.startsWith("--") &&
     !/\.ya?ml$/i.test(word) &&
-    !isSetting(word) &&
+    (!isSetting(word) || (takes(target, word) && !takes(target, "a text"))) && // --columns question=Frage
     (!isSwitch || /^(true|false)$/i.test(word));
   while (isValue(queue[0]) && (values.length === 0 || takesSeveral)) values.push(queue.shift()!);
   if (values.length === 0 && !takes(target, true) && keysOfRecipe.has(target)) {

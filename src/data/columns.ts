@@ -121,6 +121,7 @@ export function columnsUnknown(file: string, what: string, names: readonly strin
   const absent = Object.values(columns).filter((name) => !names.includes(name.split(".")[0]) && !names.includes(name));
   const { names: found } = nameColumns(record, columns);
   const missing = (["question", "context"] as const).filter((name) => found[name] === undefined);
+  const toName = [...missing, ...(answerColumns.some((name) => name in found) ? [] : ["answer"])];
   const shown = names.slice(0, 30).map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name));
   return new LecternError("DATA_COLUMNS", {
     message:
@@ -132,6 +133,6 @@ export function columnsUnknown(file: string, what: string, names: readonly strin
     next:
       absent.length > 0
         ? "Correct the names: they are written as in the file, with dots into nested values."
-        : `Name them: columns: { ${missing.map((name) => `${name}: …`).join(", ")} } in a recipe, --columns ${missing.map((name) => `${name}=…`).join(",")} on the command line; or convert the file as docs/data.md says.`,
+        : `Name them: columns: { ${toName.map((name) => `${name}: …`).join(", ")} } in a recipe, --columns ${toName.map((name) => `${name}=…`).join(",")} on the command line; or convert the file as docs/data.md says.`,
   });
 }

@@ -137,7 +137,7 @@ describe("a table that cannot be read is an error that says where and what", () 
       "unknown columns",
       "Frage;Absatz\nWo?;Rom.\n",
       "DATA_COLUMNS",
-      /question or the context[^]*received: Frage, Absatz\n[^]*columns: \{ question: …, context: … \}/,
+      /question or the context[^]*received: Frage, Absatz\n[^]*columns: \{ question: …, context: …, answer: … \}/,
     ],
     ["no rows", "context,question,answer\n", "DATA_EMPTY", /holds no question/],
     ["no line", "\n", "DATA_COLUMNS", /no columns/],

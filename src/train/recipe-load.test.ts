@@ -49,6 +49,18 @@ describe("a recipe", () => {
     expect(recipe.max_train_samples).toBeUndefined();
   });
 
+  test("names the files' columns as a mapping, key by key or as a text", () => {
+    const columns = { question: "Frage", context: "body.text" };
+    const lines = "columns: {question: Frage, context: body.text}\n";
+    expect(read(least).columns).toBeUndefined();
+    expect(read(least + lines).columns).toEqual(columns);
+    expect(read(least, ["columns=question=Frage,context=body.text"]).columns).toEqual(columns);
+    expect(read(least + lines, ["columns.answer=Antwort"]).columns).toEqual({ ...columns, answer: "Antwort" });
+    const error = errorOf(() => read(`${least}columns:\n  frage: question\n`));
+    expect([error.code, error.message]).toEqual(["RECIPE_UNKNOWN_KEY", expect.stringMatching(/mine\.yaml:4: columns has no key frage[^]*question, context, answer/)]);
+    expect(errorOf(() => read(least, ["columns=Frage"])).code).toBe("RECIPE_VALUE");
+  });
+
   test("is the same after it was saved with every default written out", () => {
     const recipe = read(`${least}eval_files: [b.json]\nwarmup_ratio: 0.1\nresume_from_checkpoint: runs/x/checkpoint-5\n`);
     expect(read(recipeToYaml(recipe))).toEqual(recipe);

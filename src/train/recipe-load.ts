@@ -286,6 +286,11 @@ class RecipeSource {
 
   private unknownKey(path: PropertyKey[]): Mistake {
     const name = path.map(String).join(".");
+    const outer = path.length > 1 ? recipeKeys.find((key) => key.name === path[0]) : undefined;
+    if (outer !== undefined) {
+      const message = `${outer.name} has no key ${String(path[1])}.`;
+      return { code: "RECIPE_UNKNOWN_KEY", place: this.place(path), message, expected: outer.expected, received: name, next: outer.description };
+    }
     const similar = nearest(name, namesOfKeys) ?? nearest(name, Object.keys(foreignKeys));
     return {
       code: "RECIPE_UNKNOWN_KEY",
