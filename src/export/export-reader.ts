@@ -281,7 +281,7 @@ function refuseUnfit(model: string, { onnx, loaded }: Reader): void {
   if (onnx === undefined && loaded.missing.length === 0) return;
   throw new LecternError("EXPORT_SOURCE", {
     message: `${model} cannot be exported.`,
-    expected: "the folder of a trained reader, with its weights in safetensors form",
+    expected: "the folder of a trained reader with its weights (model.safetensors or pytorch_model.bin)",
     received:
       onnx === undefined ? `a model without ${loaded.missing.slice(0, 2).join(", ")}` : `an export itself (${path.basename(onnx.file)})`,
     next: onnx === undefined ? "Train it first: its head would be random numbers." : "Export the model that it was made of.",

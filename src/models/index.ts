@@ -32,7 +32,8 @@ export { numbered, postNormEncoder, type PostNormEncoderOptions } from "./post-n
 export { type AttentionOptions, multiHeadAttention, paddingBias, selfAttention } from "../nn/attention.js";
 export { afterAttention, afterAttentionParameters, type EncoderLayerOptions, postNormEncoderLayer } from "../nn/encoder-layer.js";
 export { gatedFeedForward, type GatedFeedForwardOptions } from "../nn/gated-feed-forward.js";
-export { activations, type ActivationName, dense, embedding, norm } from "../nn/layers.js";
+export { activations, type ActivationName, dense, embedding, norm, scaleAndShift } from "../nn/layers.js";
+export { neighbours } from "../nn/neighbours.js";
 export { checkpointNames, type Declarations, denseParameters, embeddingParameters, normParameters } from "../nn/parameters.js";
 export { rotaryTables, type RotaryOptions, type RotaryTables, rotated } from "../nn/rotary.js";
 export { longestInput, tokenEmbeddings, type TokenEmbeddingsOptions } from "../nn/token-embeddings.js";
