@@ -66,6 +66,7 @@ export const errorCatalogue = {
   FOLDER_HELD: "Another process is writing into the folder: wait for it or stop it, or choose another folder.",
   OUTPUT_IN_USE: "The output folder already holds a run: resume it, choose another output_dir, or allow overwriting it.",
   EXTENSION_INVALID: "A model, an op or a metric that a program adds has a name that is taken, or is not of the form that docs/extending.md shows.",
+  IMPORT_FAILED: "A module that --import names cannot be imported: correct it where its message says.",
   METRIC_VALUE: "A metric that a program added gave something that is not a finite number.",
   METRIC_UNKNOWN: "The metric that should choose the best model is not among those that the evaluation gives.",
   LOSS_NOT_FINITE: "The loss or the gradient became NaN or infinite: lower the learning rate or warm up longer, and resume from the last checkpoint.",

@@ -24,7 +24,7 @@ const verbs = await loadVerbs();
 
 /** A program whose verbs do nothing but note that their command line was understood. */
 function silentProgram(): { program: Command; understood: () => boolean } {
-  const program = createProgram(verbs);
+  const program = createProgram(verbs, async () => {});
   let called = false;
   for (const command of [program, ...program.commands]) {
     command.configureOutput({ writeOut: () => {}, writeErr: () => {} }).exitOverride();

@@ -1,6 +1,7 @@
 /** The command line as a whole: the program that the verbs register themselves with, and how it is run to its exit code. */
 import { readFileSync } from "node:fs";
 import { Command, type CommanderError, Help, type Option, type ParseOptions } from "commander";
+import { importModules } from "../files/own-modules.js";
 import { writingError } from "../files/system-errors.js";
 import { describeFailure, type MistakenVerb } from "./failure.js";
 import { unknownOption, withUsualNames } from "./option-names.js";
@@ -22,8 +23,11 @@ class Program extends Command {
   }
 }
 
-/** Its words are parsed with `{ from: "user" }`: they begin with the verb. */
-export function createProgram(verbs: readonly RegisterVerb[]): Command {
+/**
+ * Its words are parsed with `{ from: "user" }`: they begin with the verb.
+ * @param load imports the modules of --import
+ */
+export function createProgram(verbs: readonly RegisterVerb[], load = importModules): Command {
   const program = new Program("lectern")
     .usage("VERB [options]")
     .description("Fine-tune and evaluate question-answering language models.")
@@ -35,7 +39,12 @@ export function createProgram(verbs: readonly RegisterVerb[]): Command {
     .configureOutput({ writeErr: (text) => void (text.startsWith("error:") || process.stderr.write(text)) }) // errors are told by describeFailure
     .exitOverride();
   for (const register of verbs) register(program);
+  program.hook("preAction", (_, verb) => load(verb.opts<{ import?: string[] }>().import ?? []));
   for (const verb of program.commands) {
+    verb.option("--import <file>", "a module of yours that adds models, metrics or forms of data; may be repeated", (file: string, before?: string[]) => [
+      ...(before ?? []),
+      file,
+    ]);
     verb.exitOverride((thrown) => {
       const missing = thrown.code === "commander.missingMandatoryOptionValue";
       const error = (missing ? unknownOption(program.words.slice(1), verb) : undefined) ?? thrown;

@@ -19,6 +19,7 @@ interface ServeOptions {
   apiKeys?: string;
   createApiKey?: string;
   threads?: number;
+  import?: string[];
   maxMemory?: number;
   batchTokens: number;
   maxQueue: number;
@@ -89,6 +90,7 @@ async function serve(options: ServeOptions, output: Output): Promise<void> {
     cors: options.cors,
     apiKeys: options.apiKeys,
     threads: options.threads,
+    imports: options.import,
     maxMemory: options.maxMemory,
     batchTokens: options.batchTokens,
     maxQueue: options.maxQueue,

@@ -87,7 +87,7 @@ export function modelDefinition(config: Readonly<Record<string, unknown>>): Mode
     message: "This architecture is not supported.",
     expected: `config.json with model_type ${known().map(({ type }) => type).join(", ")}`,
     received: config.model_type === undefined ? "a config.json without model_type" : `model_type: ${describeValue(config.model_type)}`,
-    next: "choose a model of a supported type; a program can add its own (docs/extending.md)",
+    next: "choose a model of a supported type; one of your own is added with --import FILE, or by the program (docs/extending.md)",
   });
 }
 

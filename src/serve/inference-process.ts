@@ -31,12 +31,20 @@ export interface ProcessEvents {
 /** How long a process that was asked to end may take, in milliseconds. */
 const timeToEnd = 2000;
 
-/**
- * Starts the process of a model; it answers "loaded" or "notLoaded" first.
- * @param threads threads that compute; undefined: one a core
- */
-export function startInferenceProcess({ folder, onnxFile = "" }: ModelSource, threads: number | undefined, { onMessage, onEnd }: ProcessEvents): InferenceProcess {
-  const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [folder, onnxFile, String(threads ?? "")], {
+export interface ProcessOptions {
+  /** Threads that compute; undefined: one a core. */
+  readonly threads?: number;
+  /** Modules that it imports first. */
+  readonly imports?: readonly string[];
+}
+
+/** Starts the process of a model; it answers "loaded" or "notLoaded" first. */
+export function startInferenceProcess(
+  { folder, onnxFile = "" }: ModelSource,
+  { threads, imports = [] }: ProcessOptions,
+  { onMessage, onEnd }: ProcessEvents,
+): InferenceProcess {
+  const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [folder, onnxFile, String(threads ?? ""), ...imports], {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

@@ -10,11 +10,10 @@ import { InternalError, LecternError } from "../errors.js";
 import type { Answer } from "../tasks/extractive/answer-spans.js";
 import { nextBatch } from "./batch.js";
 import { HttpError } from "./http-error.js";
-import { type InferenceProcess, type ModelSource, startInferenceProcess } from "./inference-process.js";
+import { type InferenceProcess, type ModelSource, type ProcessOptions, startInferenceProcess } from "./inference-process.js";
 import type { BatchPart, FromProcess, Reading, SentError } from "./messages.js";
 
-export interface ServiceOptions {
-  readonly threads?: number;
+export interface ServiceOptions extends ProcessOptions {
   readonly batchTokens: number;
   readonly maxQueue: number;
   readonly maxQueueCharacters: number;
@@ -198,7 +197,7 @@ export class ModelService {
 
   private launch(): void {
     this.state = "loading";
-    const process = startInferenceProcess(this.source, this.options.threads, {
+    const process = startInferenceProcess(this.source, this.options, {
       onMessage: (message) => this.process === process && this.receive(message),
       onEnd: (how) => this.process === process && this.ended(how),
     });

@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly cors?: readonly string[];
   /** File of hashed API keys, as `lectern serve --create-api-key` writes it. Without it everyone who reaches the server may ask. */
   readonly apiKeys?: string;
+  /** Modules that each model's process imports first: they add the architectures and ops that models need (docs/extending.md). Default: none. */
+  readonly imports?: readonly string[];
   /** Threads that compute, a model. Default: one a core. */
   readonly threads?: number;
   /** Bytes that the processes of all models may take together; the least recently used is unloaded for another. Default: no ceiling. */

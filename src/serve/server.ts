@@ -46,10 +46,10 @@ export async function createServer(given: ServerOptions): Promise<Server> {
   const connections = new Connections(options);
   const app = createApp(options, keys, connections);
   const metrics = serverMetrics(() => registry.services);
-  const { threads, maxMemory, batchTokens, maxQueue, maxQueueCharacters, maxRequestTokens, timeout } = options;
+  const { threads, imports, maxMemory, batchTokens, maxQueue, maxQueueCharacters, maxRequestTokens, timeout } = options;
   const registry = new ModelRegistry(
     sources,
-    { threads, maxMemory, batchTokens, maxQueue, maxQueueCharacters, maxRequestTokens, patience: Math.max(60_000, timeout) },
+    { threads, imports, maxMemory, batchTokens, maxQueue, maxQueueCharacters, maxRequestTokens, patience: Math.max(60_000, timeout) },
     {
       loaded: ({ name }, isTrained) => {
         if (!isTrained) app.log.warn({ model: name }, "the model is not trained to answer questions: its answers are random");

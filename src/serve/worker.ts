@@ -1,9 +1,11 @@
 /**
  * The inference process: loads one model, tokenises requests, runs the windows it is told to, and answers a request when its last window has
- * run. Started by inference-process.ts with the model's folder, its ONNX file and the number of threads; it ends when the server goes away.
+ * run. Started by inference-process.ts with the model's folder, its ONNX file, the number of threads and the modules to import first; it ends when the
+ * server goes away.
  */
 import { nativeRuntime } from "../engine/index.js";
 import { LecternError } from "../errors.js";
+import { importModules } from "../files/own-modules.js";
 import type { SpanLogits } from "../tasks/extractive/decode.js";
 import type { Feature } from "../tasks/extractive/features.js";
 import { inferSpans } from "../tasks/extractive/infer.js";
@@ -11,7 +13,7 @@ import { answersFrom, type PreparedQuestion, prepareQuestions } from "../tasks/e
 import { createReaderInference, openReader } from "../tasks/extractive/reader.js";
 import type { BatchPart, FromProcess, Reading, SentError, ToProcess } from "./messages.js";
 
-const [folder, onnxFile, threads] = process.argv.slice(2);
+const [folder, onnxFile, threads, ...imports] = process.argv.slice(2);
 const send = (message: FromProcess): void => void process.send!(message, () => {});
 process.on("disconnect", () => process.exit());
 // Ctrl-C in a terminal reaches every process of the group: the server decides when this one ends.
@@ -30,6 +32,7 @@ try {
 }
 
 async function openWorker() {
+  await importModules(imports);
   const runtime = nativeRuntime({ threads: threads === "" ? undefined : Number(threads) });
   const reader = await openReader(runtime, folder, { seed: 0, maskPadding: true, onnxFile: onnxFile === "" ? undefined : onnxFile });
   const program = await createReaderInference(runtime, reader);
