@@ -1,9 +1,10 @@
 /** `npm run bench -- NAME [options]`: runs one benchmark and prints one JSON object; progress goes to standard error. */
 import { cpus, totalmem } from "node:os";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { LecternError } from "../src/errors.js";
+import { benchModels, modelsTable, writeModelsTable } from "./models.js";
 import { type PeerMode, peerModes } from "./peer.js";
 import type { ProductName } from "./products.js";
 import { profileTraining } from "./profile.js";
@@ -18,6 +19,7 @@ const usage = `npm run bench -- squad [options]       training, side by side wit
 npm run bench -- profile [--steps N]   where the time of training goes, by operator
 npm run bench -- residuals [--steps N] memory and speed of the residual policies
 npm run bench -- qa-inference [--model M]  answering, side by side with PyTorch and ONNX Runtime from Python; F1 of the trained reader M
+npm run bench -- models [--model M]    the architectures beside one another, into docs/choosing-a-model.md; M: only those whose names contain it
 npm run bench -- serve [--model M]     the server under load (a quarter of an hour; --quick: a minute, without watching memory)
 
   --quick        the first ${quickSteps} × 16 questions instead of all, without evaluation
@@ -38,10 +40,10 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const name = positionals.join(" ");
-  if (!["squad", "profile", "residuals", "qa-inference", "serve"].includes(name)) {
+  if (!["squad", "profile", "residuals", "qa-inference", "models", "serve"].includes(name)) {
     throw new LecternError("USAGE", {
       message: "There is no such benchmark.",
-      expected: "squad, profile, residuals, qa-inference or serve",
+      expected: "squad, profile, residuals, qa-inference, models or serve",
       received: positionals.join(" "),
       next: usage,
     });
@@ -79,6 +81,13 @@ async function main(args: string[]): Promise<void> {
   if (name === "serve") return print(await benchServe({ root, model: values.model, seconds: values.quick ? 10 : 30, minutes: values.quick ? 0 : 10 }));
   if (name === "qa-inference") return print(await benchQaInference({ root, model: values.model, peer: !values["ours-only"] }));
   if (name === "residuals") return print(await compareResiduals(root, steps ?? 6));
+  if (name === "models") {
+    const measured = await benchModels(root, values.model);
+    const table = modelsTable(measured, `${machine.cores} cores of ${machine.processor}, Node ${machine.node}, ${started.toISOString().slice(0, 10)}`);
+    if (values.model === undefined) writeModelsTable(join(root, "docs", "choosing-a-model.md"), table);
+    else process.stderr.write(`${table}\n`);
+    return print(measured);
+  }
   const result = await benchSquad({
     root,
     steps,
