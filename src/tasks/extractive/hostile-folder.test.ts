@@ -6,8 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeTinyReader } from "../../../test/tiny-reader.js";
+import { torchCheckpoint } from "../../../test/torch-archive.js";
 import { convertModelFolder } from "../../checkpoint/convert.js";
 import { openModelFolder } from "../../checkpoint/model-folder.js";
+import { openSafetensors } from "../../checkpoint/safetensors.js";
 import { nativeRuntime } from "../../engine/index.js";
 import { LecternError } from "../../errors.js";
 import { openReader, saveReader } from "./reader.js";
@@ -61,6 +63,16 @@ const weights = (header: string | Record<string, unknown>, bytes = 0, length?: b
 };
 const tensor = (offsets: unknown, shape: unknown = [1], dtype: unknown = "F32") => ({ dtype, shape, data_offsets: offsets });
 
+/** The weights as PyTorch pickles them, in the place of safetensors. */
+function pickled(folder: string): void {
+  const source = openSafetensors(join(folder, "model.safetensors"));
+  const tensors = source.names().map((name) => ({ name, shape: source.info(name).shape, data: source.readFloat32(name) }));
+  source.close();
+  rmSync(join(folder, "model.safetensors"));
+  writeFileSync(join(folder, "pytorch_model.bin"), torchCheckpoint(tensors));
+}
+const pickledAnd = (spoil: (folder: string) => void) => (folder: string) => (pickled(folder), spoil(folder));
+
 const replaced = (name: string, make: (file: string) => void) => (folder: string) => {
   rmSync(join(folder, name));
   make(join(folder, name));
@@ -112,6 +124,11 @@ describe("a folder is refused with", () => {
     "a header that is a list": [weights("[]"), "SAFETENSORS_CORRUPT"],
     "a folder for weights": [replaced("model.safetensors", (file) => mkdirSync(file)), "FILE_NOT_READABLE"],
 
+    "weights of PyTorch cut short": [pickledAnd((folder) => truncateSync(join(folder, "pytorch_model.bin"), 50_000)), "TORCH_CORRUPT"],
+    "weights of PyTorch of a terabyte": [pickledAnd((folder) => truncateSync(join(folder, "pytorch_model.bin"), 2 ** 40)), "TORCH_CORRUPT"],
+    "a folder for weights of PyTorch": [pickledAnd(replaced("pytorch_model.bin", (file) => mkdirSync(file))), "FILE_NOT_READABLE"],
+    "a pickle alone": [pickledAnd((folder) => writeFileSync(join(folder, "pytorch_model.bin"), "cos\nsystem\n(S'true'\ntR.")), "TORCH_CORRUPT"],
+
     "a shard outside": [index({ a: "../../../../etc/passwd" }), "CHECKPOINT_INDEX_CORRUPT"],
     "a shard at an absolute path": [index({ a: "/etc/passwd.safetensors" }), "CHECKPOINT_INDEX_CORRUPT"],
     "a shard on another drive": [index({ a: "C:\\secret.safetensors" }), "CHECKPOINT_INDEX_CORRUPT"],
@@ -129,17 +146,21 @@ describe("a folder is refused with", () => {
     test(name, async () => expect(await opening(spoilt(spoil))).toBe(code));
   }
 
-  const links = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+  const links = ["config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "tokenizer_config.json"];
   for (const name of links) {
+    const made = name === "pytorch_model.bin" ? pickledAnd : (spoil: (folder: string) => void) => spoil;
     test.skipIf(windows)(`a link out of it for ${name}`, async () => {
       const outside = join(root, `outside-${name}`);
-      cpSync(join(good, name), outside);
-      expect(await opening(spoilt(replaced(name, (file) => symlinkSync(outside, file))))).toBe("FILE_OUTSIDE_FOLDER");
+      const folder = spoilt(made((place) => cpSync(join(place, name), outside)));
+      replaced(name, (file) => symlinkSync(outside, file))(folder);
+      expect(await opening(folder)).toBe("FILE_OUTSIDE_FOLDER");
     });
     test.skipIf(windows)(`a pipe for ${name}`, async () => {
-      expect(await opening(spoilt(replaced(name, (file) => void spawnSync("mkfifo", [file]))))).toBe("FILE_NOT_READABLE");
+      expect(await opening(spoilt(made(replaced(name, (file) => void spawnSync("mkfifo", [file])))))).toBe("FILE_NOT_READABLE");
     });
   }
+
+  test("nothing: weights of PyTorch open as safetensors do", async () => expect(await opening(spoilt(pickled))).toBe("opened"));
 
   test("nothing left in the prototype of all objects", () => expect(Object.keys(Object.prototype)).toEqual([]));
 });
@@ -205,9 +226,11 @@ function quickTokenizer(folder: string): void {
 }
 
 describe("a valid file with a few bytes changed opens or is an error of ours", () => {
-  for (const [name, numRuns] of [["config.json", 300], ["model.safetensors", 300], ["tokenizer_config.json", 60], ["tokenizer.json", 40]] as const) {
+  const files = [["config.json", 300], ["model.safetensors", 300], ["pytorch_model.bin", 100], ["tokenizer_config.json", 60], ["tokenizer.json", 40]] as const;
+  for (const [name, numRuns] of files) {
     test(name, async () => {
       const folder = spoilt(name === "tokenizer.json" ? () => undefined : quickTokenizer);
+      if (name === "pytorch_model.bin") pickled(folder);
       const bytes = readFileSync(join(folder, name));
       await fc.assert(
         fc.asyncProperty(mutated(bytes), async (changed) => {
