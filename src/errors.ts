@@ -51,6 +51,8 @@ export const errorCatalogue = {
   HUB_FORBIDDEN: "The hub refuses this model to this token (a licence to accept, or a private model).",
   HUB_CHECKSUM: "A downloaded file does not have the checksum the hub promised.",
   HUB_NO_WEIGHTS: "The model on the hub has no weights in a form that can be read.",
+  HUB_REFUSED: "The hub does not take what is sent to it: correct what the error names.",
+  HUB_FILE_CHANGED: "A file changed while it was uploaded: wait until whatever writes it is done, then push again.",
   HUB_SPLIT: "A data set on the hub has no such configuration or split, or several to choose from: name one that the error lists.",
   HUB_NO_DATA: "A data set on the hub has no file of a form that is read, and the hub has not converted it to parquet.",
   RECIPE_SYNTAX: "A recipe is not a YAML mapping: correct the line that the error names.",

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { expect } from "vitest";
+import { receiveUpload } from "./fake-hub-uploads.js";
 
 /** The one commit that org/tiny has. */
 export const commit = "0123456789abcdef0123456789abcdef01234567";
@@ -32,6 +33,8 @@ export interface FakeHub {
   repositories: Record<string, FakeRepository>;
   /** Large files that were sent, by SHA-256, whether or not a commit names them. */
   large: Map<string, Uint8Array>;
+  /** Parts of them, by "SHA-256/NUMBER". */
+  parts: Map<string, Uint8Array>;
   /** Method, path and range of every request. */
   log: string[];
   /** Each for one request, in this order. */
@@ -47,6 +50,7 @@ export async function openFakeHub(files: Record<string, Uint8Array> = {}): Promi
     files,
     repositories: {},
     large: new Map(),
+    parts: new Map(),
     log: [],
     trouble: [],
     close: async () => {
@@ -85,6 +89,11 @@ async function answer(hub: FakeHub, request: IncomingMessage, response: ServerRe
   const refuse = (status: number, code: string): void => void response.writeHead(status, { "x-error-code": code }).end();
   const { key, words: rest } = repositoryOf(words);
   const name = key.replace(/^\w+\//, "");
+  if (["POST", "PUT"].includes(request.method ?? "")) return receiveUpload(hub, request, response, { words, key });
+  if (words.join("/") === "api/whoami-v2") {
+    if (request.headers.authorization !== "Bearer right") return refuse(401, "");
+    return void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ name: "me", type: "user" }));
+  }
   if (words[0] === "api" && name === "org/private") {
     if (request.headers.authorization === undefined) return refuse(401, "RepoNotFound");
     return refuse(request.headers.authorization === "Bearer wrong" ? 401 : 403, "");
@@ -97,6 +106,7 @@ async function answer(hub: FakeHub, request: IncomingMessage, response: ServerRe
   }
   const repository = repositoryNamed(hub, key);
   if (repository === undefined) return refuse(404, "RepoNotFound");
+  if (repository.isPrivate && !["Bearer right", "Bearer read"].includes(request.headers.authorization ?? "")) return refuse(401, "RepoNotFound");
   const revision = revisionNamed(repository, words[0] === "api" ? (rest[1] ?? "main") : rest[1]);
   if (revision === undefined) return refuse(404, "RevisionNotFound");
   if (words[0] === "api" && rest[0] === "tree") {

@@ -7,8 +7,12 @@ import { LecternError } from "../errors.js";
 import type { HubRepository, HubSettings } from "./hub-cache.js";
 
 export interface HubRequest {
-  method?: "GET" | "HEAD";
+  method?: "GET" | "HEAD" | "POST" | "PUT";
   headers?: Record<string, string>;
+  /** What is sent: a text, or a part of a file, which is read anew for each try. */
+  body?: string | StreamedBody;
+  /** Statuses from 400 on that are answers like others. */
+  answers?: readonly number[];
   /** "manual" gives a redirection back instead of following it. */
   redirect?: "follow" | "manual";
   /** How often it is tried before it counts as failed. */
@@ -16,11 +20,19 @@ export interface HubRequest {
   signal?: AbortSignal;
 }
 
+/** A body of known length, so that it need not be in memory. */
+export interface StreamedBody {
+  bytes: number;
+  read(): AsyncIterable<Uint8Array>;
+}
+
 /** What every request to the hub needs to know. */
 export interface HubContext {
   settings: HubSettings;
   repository: HubRepository;
   signal?: AbortSignal;
+  /** Where something is sent to the hub: what a person is told of a refusal. */
+  refusalOfSending?: (context: HubContext, response: Response, reason: string) => LecternError;
 }
 
 /** What a person calls a repository of that kind. */
@@ -55,13 +67,14 @@ export async function hubFetch(context: HubContext, url: string, request: HubReq
     let problem: unknown;
     try {
       const response = await send(settings, url, request, signal);
-      if (response.status < 400 || response.status === 416) return response;
-      await response.body?.cancel();
-      if (!isPassing(response.status)) throw refusal(context, response);
+      if (response.status < 400 || response.status === 416 || request.answers?.includes(response.status)) return response;
+      const reason = await reasonOf(response);
+      if (!isPassing(response.status)) throw (context.refusalOfSending ?? refusal)(context, response, reason);
       problem = `HTTP ${response.status} ${response.statusText}`;
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof LecternError) throw error;
+      const root = rootCause(error);
+      if (root instanceof LecternError) throw root; // reading what is sent may fail, too
       problem = error;
     }
     if (attempt >= attempts) throw unreachable(context, problem);
@@ -76,21 +89,40 @@ export async function pauseBefore({ settings, signal }: HubContext, attempt: num
 
 async function send(settings: HubSettings, url: string, request: HubRequest, signal: AbortSignal | undefined): Promise<Response> {
   const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(new Error(`no answer in ${settings.idleTimeout / 1000} s`)), settings.idleTimeout);
+  const { body } = request;
+  // A hub that has received something works on it before it answers.
+  const patience = settings.idleTimeout * (body === undefined ? 1 : 4);
+  const timer = setTimeout(() => silence.abort(new Error(`no answer in ${patience / 1000} s`)), patience);
   const authorization: Record<string, string> = {};
   // The token is for the hub alone; fetch itself drops it where the hub redirects to another host.
   if (settings.token && new URL(url).origin === new URL(settings.endpoint).origin)
     authorization["authorization"] = `Bearer ${settings.token}`;
+  const streamed = typeof body === "object";
   try {
     return await fetch(url, {
       method: request.method ?? "GET",
       redirect: request.redirect ?? "follow",
       // Compressed answers have no length to compare with and cannot be resumed.
-      headers: { "user-agent": "lectern", "accept-encoding": "identity", ...authorization, ...request.headers },
+      headers: {
+        "user-agent": "lectern",
+        "accept-encoding": "identity",
+        ...(streamed && { "content-length": String(body.bytes) }),
+        ...authorization,
+        ...request.headers,
+      },
       signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal,
+      ...(streamed ? { body: ReadableStream.from(whileItGoesOn(body, timer)), duplex: "half" as const } : { body }),
     });
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The pieces of a body; each that is taken begins the wait anew. */
+async function* whileItGoesOn(body: StreamedBody, timer: NodeJS.Timeout): AsyncGenerator<Uint8Array> {
+  for await (const piece of body.read()) {
+    timer.refresh();
+    yield piece;
   }
 }
 
@@ -136,9 +168,41 @@ function isPassing(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;
 }
 
-function refusal({ settings, repository }: HubContext, response: Response): LecternError {
+/** How much of a refusal is read. */
+const longestReason = 16 * 2 ** 10;
+
+/** What the hub says of a request that it did not serve: its headers, or the error in its answer. */
+export async function reasonOf(response: Response): Promise<string> {
+  const [code, message] = ["x-error-code", "x-error-message"].map((name) => response.headers.get(name));
+  if (message !== null) await response.body?.cancel().catch(() => undefined);
+  return [`HTTP ${response.status}`, code, message ?? errorIn(await beginningOf(response))].filter(Boolean).join(", ");
+}
+
+async function beginningOf({ body }: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let received = 0;
+  try {
+    for await (const part of body ?? []) {
+      parts.push(part as Uint8Array);
+      if ((received += (part as Uint8Array).length) > longestReason) break;
+    }
+  } catch {
+    // the status says enough
+  }
+  return Buffer.concat(parts).toString();
+}
+
+function errorIn(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === "string" ? error.slice(0, 500) : undefined;
+  } catch {
+    return undefined; // a page for people, or nothing
+  }
+}
+
+function refusal({ settings, repository }: HubContext, response: Response, received: string): LecternError {
   const reason = response.headers.get("x-error-code") ?? "";
-  const received = [`HTTP ${response.status}`, reason, response.headers.get("x-error-message")].filter(Boolean).join(", ");
   const { name, revision } = repository;
   const what = nameOf(repository.kind);
   const page = pageOf({ settings, repository });
@@ -167,22 +231,24 @@ function refusal({ settings, repository }: HubContext, response: Response): Lect
 }
 
 /** The error for a hub that could not be reached, or whose connections keep breaking. */
-export function unreachable({ settings, repository }: HubContext, problem: unknown): LecternError {
+export function unreachable({ settings, repository, refusalOfSending }: HubContext, problem: unknown): LecternError {
+  const isSent = refusalOfSending !== undefined;
+  const root = rootCause(problem);
+  const besides = isSent ? "" : ` For a ${nameOf(repository.kind)} on this machine, give its ${repository.kind === "model" ? "folder" : "files"}.`;
   return new LecternError(
     "HUB_UNREACHABLE",
     {
-      message: `Could not get ${repository.name} from ${settings.endpoint}.`,
-      received: rootCause(problem),
-      next: `Check the network and HF_ENDPOINT, then run the same command again: it goes on where it stopped. For a ${nameOf(repository.kind)} on this machine, give its ${repository.kind === "model" ? "folder" : "files"}.`,
+      message: isSent ? `Could not send ${repository.name} to ${settings.endpoint}.` : `Could not get ${repository.name} from ${settings.endpoint}.`,
+      received: root instanceof Error ? root.message || root.name : String(root),
+      next: `Check the network and HF_ENDPOINT, then run the same command again: it goes on where it stopped.${besides}`,
     },
     { cause: problem },
   );
 }
 
 /** fetch says only "fetch failed"; what failed is its cause. */
-function rootCause(problem: unknown): string {
+function rootCause(problem: unknown): unknown {
   let error = problem;
-  while (error instanceof Error && error.cause instanceof Error) error = error.cause;
-  if (!(error instanceof Error)) return String(error);
-  return error.message || error.name;
+  while (error instanceof Error && error.cause instanceof Error && !(error instanceof LecternError)) error = error.cause;
+  return error;
 }

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { downloadModel } from "../checkpoint/hub.js";
 import type { DownloadProgress } from "../checkpoint/hub-download.js";
 import { bringHubSplits, isHubSource } from "../data/hub-data-sets.js";
+import { transferProgress } from "./transfer-progress.js";
 
 export function registerPull(program: Command): void {
   program
@@ -34,16 +35,7 @@ async function pullDataSet(source: string, asJson: boolean): Promise<void> {
   else for (const file of splits.flatMap(({ files }) => files)) console.log(file);
 }
 
-/** On a terminal one line a file that counts up; elsewhere a line when a file is there. */
 function printProgress(stream: NodeJS.WriteStream): DownloadProgress {
-  let last = 0;
-  return ({ file, received, total }) => {
-    const isDone = received === total;
-    const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-    if (isDone) stream.write(`${stream.isTTY ? "\r\u001b[K" : ""}${file}  ${megabytes(received)}\n`);
-    else if (stream.isTTY && Date.now() - last > 100) {
-      last = Date.now();
-      stream.write(`\r\u001b[K${file}  ${megabytes(received)}${total === undefined ? "" : ` of ${megabytes(total)}`}`);
-    }
-  };
+  const show = transferProgress(stream);
+  return ({ file, received, total }) => show({ file, bytes: received, total });
 }

@@ -14,6 +14,7 @@ const verbs: Readonly<Record<string, () => Promise<RegisterVerb>>> = {
   score: async () => (await import("./score.js")).registerScore,
   inspect: async () => (await import("./inspect.js")).registerInspect,
   pull: async () => (await import("./pull.js")).registerPull,
+  push: async () => (await import("./push.js")).registerPush,
   convert: async () => (await import("./convert.js")).registerConvert,
   export: async () => (await import("./export.js")).registerExport,
   quantize: async () => (await import("./quantize.js")).registerQuantize,
