@@ -60,6 +60,7 @@ describe.concurrent("a mistake is told in a few lines, with exit code 1", () => 
     [["parity", "model", "--check"], /inputs\.json/],
     [["doctor", "--memory", "empty"], /RECIPE_VALUE/],
     [["pull", "../../etc"], /HUB_NAME/],
+    [["push", "empty", "org/name"], /MODEL_FOLDER_INCOMPLETE/],
   ];
   for (const [words, told] of cases) {
     const usesPipe = words.some((word) => /\bpipe$/.test(word));
