@@ -195,10 +195,10 @@ function codePointsBefore(text: string, codeUnits: number): number {
 
 function answersNotGiven({ place }: RawQuestion): LecternError {
   return new LecternError("DATA_ANSWERS", {
-    message: `${place.file}: ${place.path} has no answers.`,
+    message: `${place.file}: ${place.path === "" ? "the file" : place.path} has no answers.`,
     expected: "answers with text and answer_start; an empty list where the context has none",
     received: "a question without answers",
-    next: "Add the answers; only prediction works without them.",
+    next: "Add the answers, or name their column (columns: { answer: … }); only prediction works without them.",
   });
 }
 

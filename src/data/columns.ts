@@ -112,7 +112,7 @@ export function columnsOfText(text: string): Columns | undefined {
 
 /**
  * The error for a record or a table that lacks columns.
- * @param what in words, after the file
+ * @param what in words, after the file; "" for the file itself
  * @param names of its columns
  * @param columns those that the person named
  */
@@ -126,8 +126,8 @@ export function columnsUnknown(file: string, what: string, names: readonly strin
   return new LecternError("DATA_COLUMNS", {
     message:
       absent.length > 0
-        ? `${file}: ${what} has no ${absent.map((name) => `"${name}"`).join(" and no ")}, which columns names.`
-        : `${file}: ${what} has no column that is known as the ${missing.join(" or the ")}.`,
+        ? `${what === "" ? file : `${file}: ${what}`} has no ${absent.map((name) => `"${name}"`).join(" and no ")}, which columns names.`
+        : `${what === "" ? file : `${file}: ${what}`} has no column that is known as the ${missing.join(" or the ")}.`,
     expected: "the columns question and context, and for all but prediction answer or answers",
     received: shown.length === 0 ? "no columns" : `${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`,
     next:

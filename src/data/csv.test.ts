@@ -101,6 +101,17 @@ describe("a table in text", () => {
     expect(tabs.examples[0].context).toBe('"Yes" he said.');
   });
 
+  it("quotes after a backslash, as Spark and MySQL write them", async () => {
+    const { examples, report } = await load(
+      "a.csv",
+      String.raw`context,question,answer
+"He said \"yes\" to it.","\"What\"?","\"yes\""
+`,
+    );
+    expect(examples[0]).toMatchObject({ context: 'He said "yes" to it.', question: '"What"?', answers: [{ text: '"yes"', start: 8 }] });
+    expect(report.badRows).toBe(0);
+  });
+
   it("a row that cannot be read is told with its line, and the others are read", async () => {
     const lines = [
       "context,question,answer",

@@ -25,10 +25,11 @@ export async function* readTable(
   chunks: AsyncIterable<Buffer>,
   header: TableHeader,
 ): AsyncGenerator<{ place: Place; value: Fields } | BadRow> {
-  const { delimiter, names, isSpaced, isStated, lineEnds } = header;
+  const { delimiter, names, isSpaced, isStated, escape, lineEnds } = header;
   const parser = parse({
     delimiter,
     record_delimiter: lineEnds,
+    escape,
     info: true,
     raw: true,
     relax_column_count: true,
@@ -48,7 +49,7 @@ export async function* readTable(
       linesOfRows += record.reduce((sum, cell) => sum + lineEndsIn(cell), 1);
       if (rows++ < 0 || record.every((cell) => cell.trim() === "")) continue;
       const surplus = record.slice(names.length).filter((cell) => cell.trim() !== "").length;
-      if (delimiter !== "\t" && record.some((cell) => isStrayQuoted(cell, raw))) yield strayQuote(place);
+      if (delimiter !== "\t" && record.some((cell) => isStrayQuoted(cell, raw, escape))) yield strayQuote(place);
       else if (surplus > 0) yield surplusCells(place, record.length, names.length);
       else yield { place, value: rowOf(names, record) };
     }
@@ -67,8 +68,9 @@ function rowOf(names: readonly string[], cells: readonly string[]): Fields {
 }
 
 /** Whether a cell begins with a quote that is not a doubled one: csv-parse gives up the quoting of a cell that goes on behind its closing quote. */
-function isStrayQuoted(cell: string, raw: string): boolean {
-  return cell.startsWith('"') && !raw.includes(`"${cell.replaceAll('"', '""')}"`);
+function isStrayQuoted(cell: string, raw: string, escape: string): boolean {
+  if (!cell.startsWith('"')) return false;
+  return escape === '"' ? !raw.includes(`"${cell.replaceAll('"', '""')}"`) : !raw.includes(`"${escape}"`);
 }
 
 /** The bytes as texts of whole lines, since no character goes over the end of one. */

@@ -3,6 +3,7 @@
  * list holds records (`rows` of the Hub's viewer), a table by columns or by names of rows (as pandas writes one), or the value itself where
  * it is one record.
  */
+import { LecternError } from "../errors.js";
 import { nameColumns } from "./columns.js";
 import { asFields, asTextOrNumber, at, FieldError, type Fields, isFields, type Place } from "./fields.js";
 import type { DataFile } from "./question-files.js";
@@ -16,7 +17,7 @@ export interface JsonRecord {
 /**
  * @param facts where the file's version is noted
  * @param reader knows what a record is
- * @throws LecternError DATA_FIELD for a value that is no record and holds none
+ * @throws LecternError DATA_FIELD for a value that is no record and holds none, DATA_FORM for one that holds several lists of them
  */
 export function recordsOf(root: unknown, facts: DataFile, reader: RecordReader): Iterable<JsonRecord> {
   const place = { file: facts.path, path: "" };
@@ -29,12 +30,23 @@ export function recordsOf(root: unknown, facts: DataFile, reader: RecordReader):
   if (table !== undefined) return table.map((value, row) => ({ value, place: { ...place, path: `row ${row}` } }));
   if (Array.isArray(data)) return items(data, at(place, "data"));
   if (isRecord(fields)) return [{ value: fields, place }];
-  for (const [name, value] of Object.entries(fields)) {
-    if (Array.isArray(value) && isRecord(unwrapped(value[0]))) return items(value, at(place, name));
-  }
+  const lists = Object.entries(fields).flatMap(([name, value]) =>
+    Array.isArray(value) && isRecord(unwrapped(value[0])) ? [{ name, value }] : [],
+  );
+  if (lists.length > 1) throw severalLists(facts.path, lists);
+  for (const { name, value } of lists) return items(value, at(place, name));
   const named = Object.entries(fields).filter(([, value]) => isFields(value));
   if (named.length > 0 && isRecord(named[0][1])) return named.map(([name, value]) => ({ value, place: at(place, name) }));
   throw new FieldError(at(place, "data"), "SQuAD's list of articles, or rows", data);
+}
+
+function severalLists(file: string, lists: readonly { name: string }[]): LecternError {
+  return new LecternError("DATA_FORM", {
+    message: `${file} holds several lists of records.`,
+    expected: "one list, or the list that is meant under data",
+    received: lists.map(({ name }) => name).join(", "),
+    next: "Write each to a file of its own, and name the one that is meant.",
+  });
 }
 
 function* items(list: readonly unknown[], place: Place): Generator<JsonRecord> {

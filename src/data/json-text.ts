@@ -68,7 +68,7 @@ export function decodeText(bytes: Uint8Array, what: string, skipByteOrderMark = 
 }
 
 /**
- * JSON as a value.
+ * JSON as a value. NaN and Infinity, which Python's `json` writes for what a data frame lacks, are null.
  * @param what names the text in the error
  * @throws LecternError DATA_SYNTAX with line and column
  */
@@ -76,6 +76,8 @@ export function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
+    const plain = /NaN|Infinity/.test(text) ? text.replaceAll(textOrNotFinite, (found) => (found.startsWith('"') ? found : "null")) : text;
+    if (plain !== text) return parseJson(plain, what);
     const reason = error instanceof Error ? error.message : String(error);
     throw new LecternError(
       "DATA_SYNTAX",
@@ -89,6 +91,8 @@ export function parseJson(text: string, what: string): unknown {
     );
   }
 }
+
+const textOrNotFinite = /"[^"\\]*(?:\\[^][^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g;
 
 function positionIn(text: string, reason: string): string {
   const position = / at position (\d+)/.exec(reason)?.[1];

@@ -53,6 +53,7 @@ const longestJson = 0x1fffffe8;
 export async function openDataFile(file: string, columns?: Columns): Promise<OpenedDataFile> {
   const source = await openSource(file);
   const header = tableHeaderOf(source, columns);
+  if (!source.isParquet && header === undefined) refuseOtherText(source);
   const format = source.isParquet ? "parquet" : header !== undefined ? "csv" : isJsonLines(source) ? "jsonl" : "json";
   const facts: DataFile = { path: file, format, questions: 0, badRows: 0, emptyParagraphs: 0 };
   const reader = new RecordReader(facts, columns);
@@ -106,8 +107,36 @@ async function wholeJson({ file, size, chunks }: Source): Promise<Buffer> {
 /** The name's ending in lower case, without .gz. */
 const endingOf = (file: string): string => path.extname(file.replace(/\.gz$/i, "")).toLowerCase();
 
-function isJsonLines({ file, beginning }: Source): boolean {
-  return [".jsonl", ".ndjson"].includes(endingOf(file)) || startsWithWholeLine(beginning);
+function isJsonLines({ file, beginning, size }: Source): boolean {
+  const text = textOf(beginning).trimStart();
+  if (text.startsWith("[")) return false;
+  if (startsWithWholeLine(beginning)) return true;
+  const isWholeJson = size === beginning.length && !isJson(text.split("\n", 1)[0]) && isJson(text); // over several lines
+  return [".jsonl", ".ndjson"].includes(endingOf(file)) && !isWholeJson;
+}
+
+const textOf = (beginning: Buffer): string => beginning.toString("utf8").replace(/^\ufeff/, "");
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws LecternError DATA_FORM for text that is neither JSON nor a table, unless its name says that it should be JSON */
+function refuseOtherText({ file, beginning }: Source): void {
+  const text = textOf(beginning).trimStart();
+  if (text === "" || /^[[{]/.test(text) || [".json", ".jsonl", ".ndjson"].includes(endingOf(file))) return;
+  const name = text.startsWith("<") ? "XML or HTML" : /^\.ya?ml$/.test(endingOf(file)) ? "YAML" : "text without columns";
+  throw new LecternError("DATA_FORM", {
+    message: `${file} is ${name}, which is not read.`,
+    expected: "JSON, JSON lines, CSV, TSV or parquet",
+    received: JSON.stringify(text.slice(0, 40)),
+    next: "Write rows of question, context and answer, as JSON lines or as CSV with these names in the first line.",
+  });
 }
 
 /** Whether the first line is an object by itself and something follows it. */
@@ -125,7 +154,7 @@ function startsWithWholeLine(start: Buffer): boolean {
 /** The header of a file that is a table in text: named as one, or with columns that are known in its first line. */
 function tableHeaderOf({ file, beginning, isParquet }: Source, columns: Columns | undefined): TableHeader | undefined {
   if (isParquet) return undefined;
-  const text = beginning.toString("utf8").replace(/^\ufeff/, "");
+  const text = textOf(beginning);
   if (/^\s*[[{]/.test(text)) return undefined;
   const header = tableHeader(text, columns);
   if ([".csv", ".tsv", ".tab"].includes(endingOf(file))) return header;

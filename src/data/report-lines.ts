@@ -38,7 +38,7 @@ function groupLines({ kind, what, count, shown }: FindingGroup): string[] {
 /** Where a finding was met, what the file says and what was found; places are code points of the context. */
 function findingLine({ file, place, id, stated, found, error }: Finding): string {
   if (error !== undefined) return error;
-  const parts = [`${file}: ${place}${id === undefined ? "" : ` (${id})`}`];
+  const parts = [`${place === "" ? file : `${file}: ${place}`}${id === undefined ? "" : ` (${id})`}`];
   if (stated !== undefined) parts.push(`stated ${spanText(stated)}`);
   if (found?.id !== undefined) parts.push(`now ${found.id}`);
   else if (found !== undefined) parts.push(`found ${spanText(found)}`);

@@ -13,6 +13,8 @@ export interface TableHeader {
   isSpaced: boolean;
   /** A line `sep=;` stands before the names. */
   isStated: boolean;
+  /** What stands before a quote that belongs to a text in quotes: another one, or a backslash, as Spark and MySQL write it. */
+  escape: '"' | "\\";
   /** How rows end. */
   lineEnds: string[];
 }
@@ -28,21 +30,22 @@ const longestHeader = 1 << 16;
 export function tableHeader(beginning: string, columns: Columns = {}): TableHeader {
   const text = beginning.slice(0, longestHeader).trimStart();
   const [, stated] = /^"?sep=([,;\t|])"?\r?\n/i.exec(text) ?? [];
+  const escape = /[^\\]\\"[^,;\t|\r\n]/.test(text) && !/[^,;\t|\r\n"]""[^,;\t|\r\n"]/.test(text) ? "\\" : '"';
   const lineEnds = text.includes("\n") ? ["\r\n", "\n"] : ["\r"];
   const candidates = delimiters
     .filter((delimiter) => stated === undefined || stated === delimiter)
     .map((delimiter) => {
-      const cells = firstRow(text, { delimiter, record_delimiter: lineEnds, from: stated === undefined ? 1 : 2 });
+      const cells = firstRow(text, { delimiter, record_delimiter: lineEnds, escape, from: stated === undefined ? 1 : 2 });
       const names = cells.map((name) => name.trim());
       const known = Object.keys(nameColumns(Object.fromEntries(names.map((name) => [name, ""])), columns).fields).length;
       const isSpaced = delimiter !== "\t" && cells.slice(1).some((name) => name.startsWith(" "));
-      return { known, header: { delimiter, names, isSpaced, isStated: stated !== undefined, lineEnds } };
+      return { known, header: { delimiter, names, isSpaced, isStated: stated !== undefined, escape, lineEnds } as const };
     });
   const [best] = candidates.sort((a, b) => b.known - a.known || b.header.names.length - a.header.names.length);
   return best.header;
 }
 
-function firstRow(text: string, options: { delimiter: string; record_delimiter: string[]; from: number }): string[] {
+function firstRow(text: string, options: { delimiter: string; record_delimiter: string[]; escape: string; from: number }): string[] {
   try {
     const [row = []] = parse(text, { ...options, to: options.from, relax_quotes: true, relax_column_count: true, skip_empty_lines: true });
     return row;

@@ -19,7 +19,10 @@ interface Response {
 
 export const argilla = defineDataForm({
   name: "Argilla",
-  matches: (record) => isFields(record["fields"]) || Object.entries(record).some(([name, value]) => isFlat(name) || isResponseList(value)),
+  matches: (record) =>
+    isFields(record["fields"]) ||
+    Object.entries(record).some(([name, value]) => isFlat(name) || isResponseList(value)) ||
+    isUnanswered(record),
   *read(record, place) {
     const isNested = isFields(record["fields"]);
     const textsPlace = isNested ? at(place, "fields") : place;
@@ -94,6 +97,12 @@ function readList(responses: unknown, place: Place): Response[] {
   });
 }
 
+/** A record of version 1 to which nobody has responded: its list is empty, which says nothing of an answer. */
+function isUnanswered(record: Fields): boolean {
+  const isExport = "external_id" in record || Object.keys(record).some((name) => name.endsWith("-suggestion"));
+  return isExport && Object.values(record).some((value) => Array.isArray(value) && value.length === 0);
+}
+
 /** A response as answers: a text, or a list of spans. */
 function readValue(value: unknown, context: string, place: Place): RawAnswer[] {
   const held = structured(value);
@@ -107,7 +116,7 @@ function readValue(value: unknown, context: string, place: Place): RawAnswer[] {
 /** The record without what annotators and models said. */
 function withoutResponses(record: Fields): Fields {
   return Object.fromEntries(
-    Object.entries(record).filter(([name, value]) => !isResponseList(value) && !/\.(responses|suggestion)\b/.test(name)),
+    Object.entries(record).filter(([name, value]) => !Array.isArray(value) && !/\.(responses|suggestion)\b/.test(name)),
   );
 }
 

@@ -1,9 +1,9 @@
 /**
  * Doccano's exports of texts with spans (doccano.github.io/doccano): `label` or `labels` with [start, end, label], `entities` with start_offset and
  * end_offset, or `annotations` as before version 1.2. The question is the record's own field `question` (doccano keeps the fields of what was
- * imported, before 1.2 in `meta`), or the label.
+ * imported, before 1.2 in `meta`), or the label; where it is a field, labels that are texts (of its project type sequence to sequence) are answers.
  */
-import { asList, asTextOrNumber, at, type Fields, type Place } from "../fields.js";
+import { asAnswerText, asList, asTextOrNumber, at, type Fields, type Place } from "../fields.js";
 import { questionsOfSpans, readSpan, readSpanTexts, type Span } from "./annotated-spans.js";
 import { defineDataForm } from "./data-form.js";
 
@@ -26,7 +26,7 @@ export const doccano = defineDataForm({
 function spanListOf(record: Fields): (typeof spanLists)[number] | undefined {
   return spanLists.find((name) => {
     const list = record[name];
-    return Array.isArray(list) && list.every(isSpan);
+    return Array.isArray(list) && (list.every(isSpan) || ("question" in record && list.every((label) => typeof label === "string")));
   });
 }
 
@@ -36,6 +36,7 @@ function isSpan(span: unknown): boolean {
 }
 
 function readDoccanoSpan(span: unknown, context: string, place: Place): Span {
+  if (typeof span === "string") return { answer: { text: asAnswerText(span, place), start: undefined }, label: undefined, place };
   const {
     start_offset: start,
     end_offset: end,

@@ -272,6 +272,7 @@ const samples: readonly [form: string, what: string, records: Fields[], examples
     [{ id: 7, text, meta: { question }, annotations: [{ label: 1, start_offset: 25, end_offset: 29, user: 1 }] }],
     [{ ...built, id: "7" }],
   ],
+  ["Doccano", "sequence to sequence", [{ id: 7, text, question, label: ["1871"] }], [{ ...built, id: "7" }]],
   ["Doccano", "no answer", [{ id: 8, text, question: none.question, label: [] }], [{ ...none, id: "8" }]],
   [
     "Prodigy",
@@ -332,6 +333,7 @@ describe("what tools export is read by its own shape", () => {
       { question, context: text, answer: [{ user_id: "x", value: "1871", status: "draft" }] },
       /has no answers/,
     ],
+    ["a record nobody responded to", { question, context: text, answer: [], external_id: "e" }, /has no answers/],
     ["what an annotator refused", { text, question, spans: [], answer: "reject" }, /answer is not what it should be[^]*accept/],
     [
       "a wrong answer",
