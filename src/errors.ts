@@ -76,7 +76,7 @@ export const errorCatalogue = {
   BENCH_PEER_MISSING: "The benchmark's peer, a Python with torch, transformers and accelerate, is not set up: see bench/README.md.",
   BENCH_PROCESS_FAILED: "A program that the benchmark runs failed, or did not print its figures: read what it printed, and run it by itself.",
   DATA_SYNTAX: "A data file is damaged or not in the format that it should be in.",
-  DATA_FORM: "A data file is of a form that is known but not read: convert it as the error says.",
+  DATA_FORM: "A data file is of a form that is not read: convert it as the error says.",
   DATA_COLUMNS: "A table or a row has no question or no context under a name that is known: name its columns.",
   DATA_FIELD: "A value in a data file is missing or of the wrong type: correct it at the place that the error names.",
   DATA_ANSWERS: "A question has no answer where it needs one.",
