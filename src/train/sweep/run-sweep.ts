@@ -68,6 +68,8 @@ const ofEveryTrial = [
   "logging_dir=",
   "overwrite_output_dir=true",
 ];
+/** What the sweep sets itself cannot be varied. */
+const ownKeys = new Set([...ofEveryTrial.map((override) => override.replace(/=.*/, "")), "output_dir", "resume_from_checkpoint"]);
 /** sweep.json knows how much of the budget is used to so many milliseconds. */
 const saveEvery = 5000;
 /** A trial whose process ended so many times before it was measured is given up. */
@@ -92,7 +94,7 @@ const ofTheSweep = new Set<ErrorCode>([
  * for await (const event of runSweep({ ...loadSweep("sweep.yaml"), out: "runs/sweep" })) if (event.type === "done") console.log(event.result.best);
  */
 export async function* runSweep(sweep: Sweep & { out: string }, { signal, open = openRun }: SweepOptions = {}): AsyncGenerator<SweepEvent> {
-  requireParameters(sweep.parameters);
+  requireParameters(sweep.parameters, ownKeys);
   const search = new Search(sweep, readSweepState(sweep.out, sweep), open, signal);
   const notes = await search.check();
   await makeFolder(sweep.out);
@@ -314,6 +316,7 @@ class Search {
         .map((key) => key.replace(/^eval_/, ""))
         .join(", "),
       received: this.sweep.metric,
+      next: "Name one of these with --metric.",
     });
   }
 

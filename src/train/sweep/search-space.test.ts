@@ -19,7 +19,10 @@ describe("a range on the command line", () => {
     expect(() => parseParameter(text)).toThrow(/is not a range or a list/);
   });
 
-  test("there must be one", () => expect(() => requireParameters({})).toThrow("varies nothing"));
+  test("there must be one", () => expect(() => requireParameters({}, new Set())).toThrow("varies nothing"));
+
+  test("it is none that a sweep sets itself", () =>
+    expect(() => requireParameters({ output_dir: ["a", "b"] }, new Set(["output_dir"]))).toThrow("output_dir cannot be varied"));
 });
 
 describe("the settings of trials", () => {

@@ -89,14 +89,24 @@ function plainValue(text: string): Value {
   return word !== "" && Number.isFinite(Number(word)) ? Number(word) : word;
 }
 
-/** @throws LecternError SWEEP_PARAMETER where there is nothing to vary, or too much */
-export function requireParameters(parameters: Parameters): void {
-  const count = Object.keys(parameters).length;
-  if (count >= 1 && count <= mostDimensions) return;
+/**
+ * @param ownKeys those that a sweep sets itself
+ * @throws LecternError SWEEP_PARAMETER where there is nothing to vary, too much, or one of those
+ */
+export function requireParameters(parameters: Parameters, ownKeys: ReadonlySet<string>): void {
+  const names = Object.keys(parameters);
+  const own = names.find((name) => ownKeys.has(name));
+  if (own === undefined && names.length >= 1 && names.length <= mostDimensions) return;
+  const problem =
+    own !== undefined
+      ? `${own} cannot be varied: a sweep sets it for every trial.`
+      : names.length === 0
+        ? "The sweep varies nothing."
+        : `The sweep varies ${names.length} settings.`;
   throw new LecternError("SWEEP_PARAMETER", {
-    message: count === 0 ? "The sweep varies nothing." : `The sweep varies ${count} settings.`,
-    expected: `1 to ${mostDimensions} of them`,
-    next: "Name one with --parameter learning_rate=1e-5..1e-3:log, or under parameters: in the sweep's file.",
+    message: problem,
+    expected: own === undefined ? `1 to ${mostDimensions} of them` : undefined,
+    next: "Name what to vary with --parameter learning_rate=1e-5..1e-3:log, or under parameters: in the sweep's file.",
   });
 }
 
