@@ -1,7 +1,18 @@
 /** The engine on its own (`lectern/engine`): graphs of tensors, their gradients, and the runtime that computes them. */
 export * from "./graph/dimension.js";
 export { Graph } from "./graph/graph.js";
-export { type Attributes, input, type DataType, Node, type TensorType, Value, withScope } from "./graph/value.js";
+export {
+  type Attribute,
+  type Attributes,
+  type ConstantData,
+  type DataType,
+  input,
+  Node,
+  type Op,
+  type TensorType,
+  Value,
+  withScope,
+} from "./graph/value.js";
 export type { OnnxAttribute, OnnxEmitter } from "./graph/onnx-emitter.js";
 export { writeOnnx, type ExternalData, type OnnxOptions } from "./graph/onnx-writer.js";
 export { type OnnxHeader, type OnnxValue, readOnnxHeader } from "./graph/onnx-header.js";
