@@ -10,6 +10,9 @@ export { train, type TrainedModel, type TrainOptions } from "./train/train-recip
 export { loadRecipe, parseRecipe, recipeToYaml } from "./train/recipe-load.js";
 export type { Recipe, RecipeInput } from "./train/recipe.js";
 export type { TrainEvent } from "./train/events.js";
+export type { ModelCardFacts } from "./train/model-card.js";
+export type { BatchOrder, Evaluator, Run, Saveable, StepResult, TrainStep } from "./train/run.js";
+export { trainRun } from "./train/train-run.js";
 
 export { type AnswersFor, type CallOptions, type OpenOptions, QuestionAnswerer } from "./tasks/extractive/question-answerer.js";
 export type { PreparedQuestion, Question } from "./tasks/extractive/prepared-question.js";

@@ -21,13 +21,14 @@ const programs = ["programs.md", "extending.md"].flatMap((page) =>
 );
 
 test("there are some on each page", () => {
-  expect(programs.map(({ page }) => page)).toEqual(["programs.md", "programs.md", "extending.md", "extending.md", "extending.md"]);
+  for (const name of ["programs.md", "extending.md"]) expect(programs.filter(({ page }) => page === name).length).toBeGreaterThan(1);
 });
 
 test.each(programs)("$title", async ({ title, text }) => {
   const program = text
     .replace(/from "(lectern[\w/]*)"/g, (_, entry: string) => `from ${JSON.stringify(urlOf(entry))}`)
-    .replaceAll("runs/quickstart", "starter/minilm-l6");
+    .replaceAll("runs/quickstart", "starter/minilm-l6")
+    .replaceAll(/\bruns\/\w+/g, (name) => join(folder, name).replaceAll("\\", "/"));
   const file = join(folder, `${title}.mts`);
   writeFileSync(file, `${program}\nconsole.log("done");`);
   const { code, stdout, stderr } = await startTypeScript(file, [], { cwd: process.cwd() }).ended;
