@@ -126,10 +126,10 @@ function isJson(text: string): boolean {
   }
 }
 
-/** @throws LecternError DATA_FORM for text that is neither JSON nor a table, unless its name says that it should be JSON */
+/** @throws LecternError DATA_FORM for text that is neither JSON nor a table; what is no text, or named as JSON, is told where it is parsed */
 function refuseOtherText({ file, beginning }: Source): void {
   const text = textOf(beginning).trimStart();
-  if (text === "" || /^[[{]/.test(text) || [".json", ".jsonl", ".ndjson"].includes(endingOf(file))) return;
+  if (text === "" || /^[[{]|[\0\ufffd]/.test(text) || [".json", ".jsonl", ".ndjson"].includes(endingOf(file))) return;
   const name = text.startsWith("<") ? "XML or HTML" : /^\.ya?ml$/.test(endingOf(file)) ? "YAML" : "text without columns";
   throw new LecternError("DATA_FORM", {
     message: `${file} is ${name}, which is not read.`,

@@ -99,17 +99,23 @@ async function* unzipped(file: string): AsyncGenerator<Buffer> {
   }
 }
 
-/** The same with UTF-16, known by its byte order mark or by the zero beside the first character, as UTF-8. Other bytes stay as they are. */
+/** The same with UTF-16, known by its byte order mark or by the zeros beside its first characters, as UTF-8. Other bytes stay as they are. */
 async function* utf8(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let decoder: InstanceType<typeof TextDecoder> | undefined;
   let isFirst = true;
   for await (const chunk of bytes) {
-    if (isFirst && ((chunk[0] === 0xff && chunk[1] === 0xfe) || chunk[1] === 0)) decoder = new TextDecoder("utf-16le");
-    if (isFirst && ((chunk[0] === 0xfe && chunk[1] === 0xff) || chunk[0] === 0)) decoder = new TextDecoder("utf-16be");
+    if (isFirst) decoder = utf16Decoder(chunk);
     isFirst = false;
     yield decoder === undefined ? chunk : Buffer.from(decoder.decode(chunk, { stream: true }));
   }
   if (decoder !== undefined) yield Buffer.from(decoder.decode());
+}
+
+function utf16Decoder(bytes: Buffer): InstanceType<typeof TextDecoder> | undefined {
+  const zeros = [...bytes.subarray(0, 4)].map((byte) => (byte === 0 ? "0" : "x")).join("");
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || zeros === "x0x0") return new TextDecoder("utf-16le");
+  if ((bytes[0] === 0xfe && bytes[1] === 0xff) || zeros === "0x0x") return new TextDecoder("utf-16be");
+  return undefined;
 }
 
 /** Files that are known by their first bytes and are not text: their names, and what to make of them. */
