@@ -27,6 +27,7 @@ export async function receiveUpload(
   }
   const body = Buffer.concat(chunks);
   if (words[0] === "storage") return store(hub, request, body, words, response);
+  if (words[0] === "complete") return complete(hub, JSON.parse(body.toString()) as Completion, reply); // a signed address, to which Python sends no token
   const { authorization } = request.headers;
   if (authorization !== "Bearer right") {
     if (authorization === "Bearer read") return reply(403, { error: "You don't have the rights to create a model under this namespace" });
@@ -36,7 +37,6 @@ export async function receiveUpload(
   if (path === "api/repos/create") return create(hub, JSON.parse(body.toString()) as Creation, reply);
   if (path === "api/validate-yaml") return reply(200, { errors: [], warnings: [] });
   if (path.endsWith("/info/lfs/objects/batch")) return batch(hub, JSON.parse(body.toString()) as Batch, reply);
-  if (words[0] === "complete") return complete(hub, JSON.parse(body.toString()) as Completion, reply);
   if (words[0] === "verify") return reply(hub.large.has((JSON.parse(body.toString()) as { oid: string }).oid) ? 200 : 404, {});
   change(hub, { key, action: words[4], revision: words[5] }, body, reply);
 }

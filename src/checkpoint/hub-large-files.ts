@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { LecternError } from "../errors.js";
-import { answeredJson, hubFetch, pageOf, unreachable, type HubContext } from "./hub-request.js";
+import { answeredJson, hubFetch, pageOf, reasonOf, unreachable, type HubContext } from "./hub-request.js";
 import type { SteadyFile } from "./steady-file.js";
 
 /** Told as an upload goes on. */
@@ -35,10 +35,29 @@ type Action = z.infer<typeof action>;
 /**
  * Sends a file to the hub's storage, unless it is there.
  * @returns whether it was sent
- * @throws LecternError HUB_UNREACHABLE, HUB_FILE_CHANGED, and the refusals of sending
+ * @throws LecternError HUB_UNREACHABLE, HUB_FILE_CHANGED, HUB_REFUSED, and the other refusals of sending
  */
 export async function sendLargeFile(context: HubContext, file: LargeFile, onProgress?: UploadProgress): Promise<boolean> {
-  const { content, sha256: oid } = file;
+  const told = { file: file.path, sent: file.content.bytes, total: file.content.bytes };
+  for (let attempt = 1; ; attempt++) {
+    const actions = await askForAddresses(context, file);
+    if (actions.upload === undefined) {
+      onProgress?.({ ...told, wasThere: attempt === 1 });
+      return attempt > 1;
+    }
+    try {
+      await sendTo(context, file, actions.upload, actions.verify, onProgress);
+      onProgress?.(told);
+      return true;
+    } catch (error) {
+      const isRefused = error instanceof LecternError && error.code === "HUB_REFUSED";
+      if (!isRefused || attempt > 1) throw error; // addresses are lent for a time, which a long file may outlast
+    }
+  }
+}
+
+/** Addresses for a content; none where the hub has it. */
+async function askForAddresses(context: HubContext, { path, content, sha256: oid }: LargeFile): Promise<{ upload?: Action; verify?: Action }> {
   const url = `${pageOf(context)}.git/info/lfs/objects/batch`;
   const request = {
     operation: "upload",
@@ -51,26 +70,23 @@ export async function sendLargeFile(context: HubContext, file: LargeFile, onProg
   const [object] = answered(context, batchAnswer, answer).objects;
   if (object.error !== undefined) {
     throw new LecternError("HUB_REFUSED", {
-      message: `The hub does not take ${file.path} of ${context.repository.name}.`,
+      message: `The hub does not take ${path} of ${context.repository.name}.`,
       received: object.error.message,
       next: "Correct what the hub names: the size of a file, or the room that the account has left.",
     });
   }
-  const { upload, verify } = object.actions ?? {};
-  if (upload === undefined) {
-    onProgress?.({ file: file.path, sent: content.bytes, total: content.bytes, wasThere: true });
-    return false;
-  }
+  return object.actions ?? {};
+}
+
+async function sendTo(context: HubContext, file: LargeFile, upload: Action, verify?: Action, onProgress?: UploadProgress): Promise<void> {
+  const { content, sha256: oid } = file;
   const partBytes = Number(upload.header?.["chunk_size"] ?? 0);
   if (partBytes > 0) await sendParts(context, file, upload, partBytes, onProgress);
   else await sendPart(context, file, { url: upload.href, headers: texts(upload.header), start: 0, end: content.bytes }, onProgress);
   await content.requireSame();
-  if (verify !== undefined) {
-    const body = JSON.stringify({ oid, size: content.bytes });
-    await done(await hubFetch(context, verify.href, { method: "POST", headers: { ...headers, ...texts(verify.header) }, body }));
-  }
-  onProgress?.({ file: file.path, sent: content.bytes, total: content.bytes });
-  return true;
+  if (verify === undefined) return;
+  const body = JSON.stringify({ oid, size: content.bytes });
+  await done(await hubFetch(context, verify.href, { method: "POST", headers: { ...headers, ...texts(verify.header) }, body }));
 }
 
 /** The addresses stand in the header under the parts' numbers, "00001" or "1" first. */
@@ -100,6 +116,9 @@ interface Part {
   end: number;
 }
 
+/** What a storage answers where an address has expired, or the content is not the one that was promised. */
+const storageRefusals = [400, 401, 403, 404, 410];
+
 /** @returns the ETag that the storage gave it */
 async function sendPart(context: HubContext, file: LargeFile, { url, headers, start, end }: Part, onProgress?: UploadProgress): Promise<string | null> {
   const total = file.content.bytes;
@@ -111,7 +130,15 @@ async function sendPart(context: HubContext, file: LargeFile, { url, headers, st
       if (sent < total) onProgress?.({ file: file.path, sent, total }); // the end is told once all of it is there
     }
   };
-  const response = await hubFetch(context, url, { method: "PUT", headers, body: { bytes: end - start, read } });
+  const response = await hubFetch(context, url, { method: "PUT", headers, body: { bytes: end - start, read }, answers: storageRefusals });
+  if (response.status >= 400) {
+    await file.content.requireSame(); // another content than was promised is refused, too
+    throw new LecternError("HUB_REFUSED", {
+      message: `The hub's storage does not take ${file.path} of ${context.repository.name}.`,
+      received: await reasonOf(response),
+      next: "Run the same command again; what came whole is not sent a second time.",
+    });
+  }
   await done(response);
   return response.headers.get("etag");
 }

@@ -117,6 +117,15 @@ describe("what is in the way", () => {
     expect(sha256(onHub()["model.safetensors"])).toBe(sha256(weights()));
   });
 
+  test("an address that has expired is asked for again, once", async () => {
+    hub.trouble = [status(403, "PUT", "/storage/")];
+    await push();
+    expect(sha256(onHub()["model.safetensors"])).toBe(sha256(weights()));
+    await writeFile(path.join(folder, "onnx/model.onnx"), "another graph");
+    hub.trouble = [status(403, "PUT", "/storage/"), status(403, "PUT", "/storage/")];
+    await expect(push()).rejects.toMatchObject({ code: "HUB_REFUSED", message: expect.stringContaining("storage does not take onnx/model.onnx") as string });
+  });
+
   test("a commit whose answer is lost is not made twice", async () => {
     const unheard: Trouble = (request, response) => {
       if (!request.url?.includes("/commit/")) return false;

@@ -95,3 +95,18 @@ test.skipIf(!python)("Python's huggingface_hub downloads what was pushed (needs 
   expect(stdout, stderr).toContain("model.safetensors");
   expect(stdout).toContain("['rajpurkar/squad']");
 });
+
+test.skipIf(!python)("the pretended hub takes what Python's huggingface_hub sends, by the same checksums (needs LECTERN_PEER_PYTHON)", { timeout: 60_000 }, async () => {
+  const program = [
+    "from huggingface_hub import HfApi",
+    'HfApi().create_repo("org/theirs", private=True)',
+    'HfApi().upload_folder(repo_id="org/theirs", folder_path="mine", allow_patterns=["model.safetensors", "tokenizer.json", "onnx/*"])',
+  ].join("\n");
+  const env = { ...environment, HF_HOME: path.join(root, "python"), HF_HUB_DISABLE_XET: "1" };
+  const { code, stderr } = await startPython(python!, program, { cwd: root, env }).ended;
+  expect(code, stderr).toBe(0);
+  const { stdout } = await lectern(["push", "mine", "org/theirs", "--json"]);
+  const { created, changed } = JSON.parse(stdout) as { created: boolean; changed: string[] };
+  expect(created).toBe(false);
+  expect(changed).toEqual(publishedPaths.filter((name) => !["model.safetensors", "tokenizer.json", "onnx/model.onnx"].includes(name)));
+});
