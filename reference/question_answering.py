@@ -26,10 +26,10 @@ def softmax(logits, counted):
     return weights / weights.sum()
 
 
-def characters(encoding, first, last):
-    """From the first character of the word that holds `first` to the last of the one that holds `last`."""
+def characters(encoding, first, last, align_to_words):
+    """From the first character of the word that holds `first` to the last of the one that holds `last`, or of these tokens alone."""
     words = encoding.token_to_word(first), encoding.token_to_word(last)
-    if None in words:
+    if not align_to_words or None in words:
         return encoding.offsets[first][0], encoding.offsets[last][1]
     return encoding.word_to_chars(words[0], 1)[0], encoding.word_to_chars(words[1], 1)[1]
 
@@ -59,7 +59,7 @@ def answers(model, tokenizer, question, context, options):
             first, last = np.unravel_index(place, products.shape)
             if products[first, last] == 0:
                 continue
-            begin, stop = characters(encoding, int(first), int(last))
+            begin, stop = characters(encoding, int(first), int(last), options.get("align_to_words", True))
             same = [one for one in found if one["answer"].lower() == context[begin:stop].lower()]
             if same:
                 same[0]["score"] += float(products[first, last])

@@ -65,6 +65,28 @@ describe("lectern ask", () => {
     expect(new Set(answers.map(({ answer }) => answer.toLowerCase())).size).toBe(4);
   });
 
+  test("tells of a question that was cut, in JSON too", async () => {
+    const words = [...book, "--max-question-length", "3", "Who?", "Who wrote it in which year?"];
+    expect((await ask(words)).stderr).toBe('The question "Who wrote it in which year?" is long: its first 3 tokens were read (--max-question-length).\n');
+    const { stdout, stderr } = await ask([...words, "--json"]);
+    expect(stderr).toBe("");
+    expect((JSON.parse(stdout) as Answer[]).map(({ question_cut }) => question_cut)).toEqual([undefined, true]);
+  });
+
+  test("widens answers to words as it is told, under the pipeline's name too", async () => {
+    await writeFile(join(folder, "words.txt"), "antidisestablishmentarianism unbelievably");
+    const answersOf = async (...words: string[]) => {
+      const { stdout } = await ask(["--model", "tiny", "--context", "words.txt", "--top-k", "40", "--json", ...words, "What?"]);
+      return (JSON.parse(stdout) as Answer[]).map(({ answer }) => answer).sort();
+    };
+    const whole = ["antidisestablishmentarianism", "antidisestablishmentarianism unbelievably", "unbelievably"];
+    expect(await answersOf()).toEqual(whole);
+    expect(await answersOf("--align-to-words", "true")).toEqual(whole);
+    expect((await answersOf("--align_to_words=False")).length).toBeGreaterThan(10);
+    const { code, stderr } = await ask([...book, "--align-to-words", "words", "Who?"]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error USAGE: .*--align-to-words.* It must be auto, true or false\./)]);
+  });
+
   test("says of a model that is no reader that it answers at random", async () => {
     await writeTinyReader(join(folder, "bare"), { holds: (name) => name.startsWith("bert.") });
     const { code, stderr } = await ask(["--model", "bare", "--context", "book.txt", "Who?"]);

@@ -4,10 +4,11 @@ import type { Command } from "commander";
 import { readingError } from "../files/system-errors.js";
 import { LecternError } from "../errors.js";
 import type { AnswerOptions } from "../tasks/extractive/answer-options.js";
+import type { AlignToWords } from "../tasks/extractive/answer-places.js";
 import { QuestionAnswerer } from "../tasks/extractive/question-answerer.js";
 import { describeWrappers } from "../tasks/extractive/reader.js";
 import { longestText, textTooLong } from "../text/windows.js";
-import { threadCount, wholeNumber, withExamples } from "./help.js";
+import { alignment, alignmentHelp, threadCount, wholeNumber, withExamples } from "./help.js";
 import { highlightAnswer, printable } from "./highlight.js";
 import { Output, resultColors } from "./output.js";
 
@@ -22,6 +23,7 @@ interface AskOptions {
   maxLength?: number;
   maxQuestionLength?: number;
   version2WithNegative?: boolean;
+  alignToWords?: AlignToWords;
   threads?: number;
   json?: boolean;
 }
@@ -41,8 +43,9 @@ export function registerAsk(program: Command): void {
     .option("--max-question-length <n>", "tokens of a question that are read (default: 64)", wholeNumber(1))
     .option("--max-length <n>", "most tokens of a window (default: what the model takes, at most 384)", wholeNumber(1))
     .option("--stride <n>", "tokens that two windows share (default: half a window, at most 128)", wholeNumber(0))
+    .option("--align-to-words <when>", alignmentHelp, alignment)
     .option("--threads <n>", "CPU threads; one a core by default", threadCount)
-    .option("--json", "print {score, start, end, answer}: of several answers, and of several questions, a list")
+    .option("--json", "print {score, start, end, answer}, with question_cut where the question was cut: of several answers, and of several questions, a list")
     .action(async (questions: string[], options: AskOptions) => ask(questions, options));
   withExamples(command, [
     { line: 'lectern ask --model runs/quickstart --context article.txt "Who wrote it?"', does: "the answer, marked in its context" },
@@ -61,6 +64,7 @@ async function ask(questions: readonly string[], options: AskOptions): Promise<v
     max_question_len: options.maxQuestionLength,
     max_seq_len: options.maxLength,
     doc_stride: options.stride,
+    align_to_words: options.alignToWords,
   };
   const reader = await QuestionAnswerer.from(model, { revision, onnxFile, threads });
   if (reader.missingParameters.length > 0) output.note(`${model} is not trained to answer questions: its answers are random.`);
@@ -69,6 +73,9 @@ async function ask(questions: readonly string[], options: AskOptions): Promise<v
     questions.map((question) => ({ question, context })),
     settings,
   );
+  for (const { question, windows, options } of prepared) {
+    if (windows[0].questionCut) output.note(`The question "${printable(question.slice(0, 60))}${question.length > 60 ? "…" : ""}" is long: its first ${options.max_question_len} tokens were read (--max-question-length).`);
+  }
   const progress = output.progress();
   const onProgress = (done: number, total: number) => progress.show({ type: "evaluating", step: 0, done, total });
   const answers = await reader.answerPrepared(prepared, { onProgress }).finally(() => progress.close());

@@ -22,7 +22,8 @@ const evaluate = (...words: string[]) =>
 /** What every evaluation prints, in its order. */
 const figureNames = [
   ...["eval_loss", "exact", "f1", "plain_exact", "unigram_f1", "levenshtein_distance", "levenshtein_similarity"],
-  ...["eval_runtime", "eval_samples", "eval_windows", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time"],
+  ...["eval_runtime", "eval_samples", "eval_windows", "eval_questions_cut", "eval_samples_per_second", "eval_steps_per_second"],
+  "eval_model_preparation_time",
   ...["eval_latency_median_ms", "eval_latency_p99_ms"],
 ];
 const json = async (...path: string[]) => JSON.parse(await readFile(join(folder, ...path), "utf8")) as Record<string, unknown>;
@@ -38,6 +39,14 @@ describe("lectern evaluate", () => {
         .map((line) => line.split(/ +/)[0]),
     ).toEqual(figureNames);
     expect(stdout).toMatch(/^eval_loss +\d+\.\d{4}$/m);
+  });
+
+  test("counts the questions that were cut, and tells of them", async () => {
+    const rows = ["Who?", "Who wrote ".repeat(40)].map((question, id) => ({ id, question, context: "Ada wrote it.", answers: [{ text: "Ada", answer_start: 0 }] }));
+    await writeFile(join(folder, "long.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+    const { stdout, stderr } = await evaluate("--data", join(folder, "long.jsonl"));
+    expect(stdout).toMatch(/^eval_questions_cut +1$/m);
+    expect(stderr).toContain("1 of 2 questions are longer than half of a window (48 tokens), and were read up to there.\n");
   });
 
   test("with --json prints one object and nothing else", async () => {

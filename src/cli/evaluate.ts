@@ -12,7 +12,7 @@ import { readBaselineFigures } from "../evaluate/baseline-figures.js";
 import { evaluateModel, type ModelEvaluation } from "../evaluate/evaluate-model.js";
 import { resultFigures } from "../evaluate/figure-names.js";
 import { answeredQuestions, writePredictionFiles } from "../evaluate/prediction-files.js";
-import { type Decoding, decodings, nullThresholdFor } from "../evaluate/reader-evaluation.js";
+import { nullThresholdFor } from "../evaluate/reader-evaluation.js";
 import { describeSameSpan, sameSpan } from "../evaluate/same-span.js";
 import { writeReport } from "../evaluate/report/write-report.js";
 import { writeEvaluationEvents } from "../train/evaluation-events.js";
@@ -28,7 +28,6 @@ interface EvaluateOptions extends ReadingOptions {
   baseline?: string;
   compare?: string;
   padToMaxLength?: boolean;
-  decoding: Decoding;
   bootstrap?: number;
   latencyQuestions: number;
   json?: boolean;
@@ -43,11 +42,6 @@ export function registerEvaluate(program: Command): void {
     .option("--baseline <model>", "for the report: the model as it was before training, measured on the same questions")
     .option("--compare <model>", "for the report: a second model, set beside the first")
     .option("--pad-to-max-length", "pad every window, and let padding into the loss: the losses that transformers' Trainer prints; slower")
-    .addOption(
-      new Option("--decoding <which>", "measure the best by the sum of their logits, or what transformers' pipeline answers")
-        .choices(decodings)
-        .default("n-best"),
-    )
     .addOption(
       new Option("--bootstrap [samples]", "95% intervals of EM and F1 from so many samples of the questions (10000)")
         .argParser(wholeNumber(1))
@@ -101,6 +95,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
       nullThreshold,
       padToMaxLength: options.padToMaxLength,
       decoding: options.decoding,
+      alignToWords: options.alignToWords,
       bootstrap: options.bootstrap,
       latencyQuestions: options.latencyQuestions,
       onNote: (line) => output.note(line),

@@ -1,6 +1,7 @@
 /** Help texts that every verb shares the form of: examples under the options, and number arguments that say what they expect. */
 import { type Command, InvalidArgumentError } from "commander";
 import { type Columns, columnsOfText, givenColumnNames } from "../data/columns.js";
+import type { AlignToWords } from "../tasks/extractive/answer-places.js";
 
 /** Adds examples below a verb's options, each `lectern …` as it is typed beside the package: with npx. */
 export function withExamples(command: Command, examples: readonly { line: string; does: string }[]): Command {
@@ -25,6 +26,17 @@ export function wholeNumber(least: number, most = 1e9): (text: string) => number
 export function windowStride(text: string): number | null {
   return /^(none|null)$/i.test(text) ? null : wholeNumber(0)(text);
 }
+
+/** Parser of --align-to-words. */
+export function alignment(text: string): AlignToWords {
+  const known: Readonly<Record<string, AlignToWords>> = { auto: "auto", true: true, false: false };
+  const value = Object.hasOwn(known, text.toLowerCase()) ? known[text.toLowerCase()] : undefined;
+  if (value === undefined) throw new InvalidArgumentError("It must be auto, true or false.");
+  return value;
+}
+
+/** What --align-to-words says of itself, in every verb. */
+export const alignmentHelp = "widen answers to the tokenizer's words: true, false, or auto: where the script has spaces between words (default: auto)";
 
 /** Parser of --threads: more are a mistake, and would be started. */
 export const threadCount = wholeNumber(1, 1024);

@@ -63,6 +63,62 @@ test("answers as lectern evaluate does", async () => {
     expect(readFileSync(join(folder, "predicted", file), "utf8")).toBe(readFileSync(join(folder, "evaluated", file), "utf8"));
 });
 
+test("answers as transformers' pipeline where that is asked for, as lectern evaluate does", async () => {
+  const settings = ["--model", join(folder, "tiny"), "--data", join(starter, "squad/dev.json"), "--max-samples", "8", "--max-length", "96", "--stride", "32"];
+  const asked = ["--decoding", "pipeline", "--align-to-words", "false"];
+  await runVerb(registerEvaluate, "evaluate", ...settings, ...asked, "--out", join(folder, "evaluated as the pipeline"));
+  await runVerb(registerPredict, "predict", ...settings, ...asked, "--out", join(folder, "predicted as the pipeline"));
+  for (const file of files)
+    expect(readFileSync(join(folder, "predicted as the pipeline", file), "utf8")).toBe(readFileSync(join(folder, "evaluated as the pipeline", file), "utf8"));
+  const widened = await runVerb(registerPredict, "predict", ...settings, "--decoding", "pipeline", "--out", join(folder, "predicted as the pipeline"));
+  expect(widened.stderr).toMatch(/PREDICTIONS_IN_USE[^]*received: alignToWords: false before, auto now\n/);
+  const { exitCode, stderr } = await runVerb(registerPredict, "predict", ...settings, "--align-to-words", "true", "--out", join(folder, "refused"));
+  expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/^error USAGE: --align-to-words is for the pipeline's answers[^]*Add --decoding pipeline/)]);
+});
+
+describe("of questions without answer", () => {
+  const row = (id: string, more: object) => ({ id, question: "Who wrote it?", context: "Ada wrote it in London.", ...more });
+  const answered = row("answered", { answers: [{ text: "Ada", answer_start: 0 }] });
+  /** With a threshold that no odds reach, so that answers are empty wherever they may be. */
+  const predictionsOf = async (name: string, data: unknown[] | object, ...more: string[]) => {
+    const isList = Array.isArray(data);
+    const file = join(folder, `${name}.json${isList ? "l" : ""}`);
+    await writeFile(file, isList ? data.map((each) => JSON.stringify(each)).join("\n") : JSON.stringify(data));
+    const settings = ["--model", join(folder, "tiny"), "--data", file, "--max-length", "64", "--stride", "16", "--null-score-diff-threshold", "-1000"];
+    const { exitCode, stderr } = await runVerb(registerPredict, "predict", ...settings, ...more, "--out", join(folder, name));
+    expect(exitCode, stderr).toBe(0);
+    const predictions = JSON.parse(await readFile(join(folder, name, "predictions.json"), "utf8")) as Record<string, string>;
+    return { empty: Object.values(predictions).every((text) => text === ""), stderr };
+  };
+  const told = (questions: string) => `${questions} have no answer, as the data says: answers are empty where the null odds are above -1000 (--null-score-diff-threshold).\n`;
+  const squad = (version: string) => ({ version, data: [{ title: "", paragraphs: [{ context: answered.context, qas: [{ id: "a", question: "Who?" }] }] }] });
+
+  test.each<[string, unknown[] | object, string]>([
+    ["a flag", [row("flagged", { is_impossible: true }), row("bare", {})], told("1 of 2 questions")],
+    ["an empty list beside answers", [answered, row("none", { answers: [] })], told("1 of 2 questions")],
+    ["an empty answer beside answers", [answered, row("none", { answers: { text: [""], answer_start: [0] } })], told("1 of 2 questions")],
+    ["the version", squad("v2.0"), "The data is of SQuAD 2.0, as its version says: answers are empty where the null odds are above -1000 (--null-score-diff-threshold).\n"],
+  ])("data that says so by %s may be answered with nothing, and is told as that", async (name, data, message) => {
+    const { empty, stderr } = await predictionsOf(name, data);
+    expect(empty).toBe(true);
+    expect(stderr).toContain(message);
+  });
+
+  test.each<[string, unknown[] | object]>([
+    ["says nothing of answers", [row("bare", {}), row("another", {})]],
+    ["has an empty list for every question", [row("bare", { answers: [] }), row("another", { answers: [], is_impossible: false })]],
+    ["has all answers", [answered]],
+    ["says nothing of a question beside others", [answered, row("bare", {})]],
+    ["is of version 1.1", squad("1.1")],
+  ])("data that %s is answered always", async (name, data) => {
+    expect(await predictionsOf(name, data)).toEqual({ empty: false, stderr: "" });
+  });
+
+  test("any data may be answered with nothing where that is asked for", async () => {
+    expect(await predictionsOf("asked for", [answered], "--version-2-with-negative")).toEqual({ empty: true, stderr: "" });
+  });
+});
+
 describe("killed and run again, its files are byte for byte those of a run that was not", () => {
   test("by kill -9, once a group is done and at other moments", async () => {
     const running = start("killed");

@@ -1,13 +1,15 @@
 /** `lectern predict --model M --data D --out DIR`: the answers to a data file in SQuAD's formats, carried on where it stopped. */
 import type { Command } from "commander";
-import { loadExamples } from "../data/examples.js";
+import { type DataReport, loadExamples } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
+import { statesVersion2 } from "../data/question-files.js";
+import { LecternError } from "../errors.js";
 import { nativeRuntime } from "../engine/index.js";
 import { predict } from "../evaluate/predict.js";
 import { predictionFileNames } from "../evaluate/prediction-files.js";
 import { withExamples } from "./help.js";
 import { Output } from "./output.js";
-import { nullThresholdOf, type ReadingOptions, withReadingOptions } from "./reading-options.js";
+import { type ReadingOptions, withReadingOptions } from "./reading-options.js";
 
 interface PredictVerbOptions extends ReadingOptions {
   out: string;
@@ -34,10 +36,19 @@ export function registerPredict(program: Command): void {
 
 async function runPredict(options: PredictVerbOptions): Promise<void> {
   const output = new Output(options.json ?? false);
-  const { model, data, columns, out, threads, version2WithNegative: _negative, nullScoreDiffThreshold: _threshold, nBestSize: nBest, maxSamples, json: _json, ...settings } = options;
+  const { model, data, columns, out, threads, version2WithNegative: negatives, nullScoreDiffThreshold, nBestSize: nBest, maxSamples, json: _json, ...settings } = options;
+  if (settings.alignToWords !== undefined && settings.decoding !== "pipeline") {
+    throw new LecternError("USAGE", {
+      message: "--align-to-words is for the pipeline's answers: the best by the sum of their logits are not widened.",
+      expected: "--decoding pipeline beside it",
+      next: "Add --decoding pipeline, or leave --align-to-words out.",
+    });
+  }
   const runtime = nativeRuntime({ threads });
   const { examples, report } = await loadExamples(data, { split: "evaluation", columns, limit: maxSamples, answers: "optional" });
   for (const line of dataWarnings(report)) output.note(line);
+  const said = negatives ? undefined : emptyAnswersExpected(report);
+  if (said !== undefined) output.note(`${said}: answers are empty where the null odds are above ${nullScoreDiffThreshold} (--null-score-diff-threshold).`);
   const progress = output.progress();
   let carriedOver: number | undefined;
   let told = performance.now();
@@ -54,7 +65,7 @@ async function runPredict(options: PredictVerbOptions): Promise<void> {
     output.note(`${done} of ${total} questions`);
   };
   const onNote = (line: string) => output.note(line);
-  const nullThreshold = nullThresholdOf(options);
+  const nullThreshold = negatives || said !== undefined ? nullScoreDiffThreshold : undefined;
   const predicted = await predict(model, examples, out, { ...settings, nBest, runtime, nullThreshold, onNote, onProgress }).finally(() =>
     progress.close(),
   );
@@ -62,4 +73,10 @@ async function runPredict(options: PredictVerbOptions): Promise<void> {
     const all = predicted.carriedOver === predicted.questions;
     return `${predicted.questions} questions answered${all ? " before" : ""}; ${predictionFileNames.join(", ")} are in ${out}`;
   });
+}
+
+/** What the data says of questions without answer, if anything. */
+function emptyAnswersExpected(report: DataReport): string | undefined {
+  if (report.unanswerable > 0) return `${report.unanswerable} of ${report.examples} questions have no answer, as the data says`;
+  return statesVersion2(report) ? "The data is of SQuAD 2.0, as its version says" : undefined;
 }

@@ -1,7 +1,9 @@
 /** What `lectern evaluate` and `lectern predict` have in common: which reader reads which questions, how it reads, and how it chooses its answers. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Columns } from "../data/columns.js";
-import { finiteNumber, namedColumns, threadCount, wholeNumber, windowStride } from "./help.js";
+import { type Decoding, decodings } from "../evaluate/decoding.js";
+import type { AlignToWords } from "../tasks/extractive/answer-places.js";
+import { alignment, alignmentHelp, finiteNumber, namedColumns, threadCount, wholeNumber, windowStride } from "./help.js";
 
 export interface ReadingOptions {
   model: string;
@@ -15,6 +17,8 @@ export interface ReadingOptions {
   maxSamples?: number;
   nBestSize: number;
   maxAnswerLength: number;
+  decoding: Decoding;
+  alignToWords?: AlignToWords;
   version2WithNegative?: boolean;
   nullScoreDiffThreshold: number;
   seed: number;
@@ -34,13 +38,12 @@ export function withReadingOptions(command: Command): Command {
     .option("--max-samples <n>", "use only the first so many questions", wholeNumber(1))
     .option("--n-best-size <n>", "start and end candidates considered for an answer, and answers kept", wholeNumber(1), 20)
     .option("--max-answer-length <n>", "most tokens of an answer", wholeNumber(1), 30)
+    .addOption(
+      new Option("--decoding <which>", "the best by the sum of their logits, or what transformers' pipeline answers").choices(decodings).default("n-best"),
+    )
+    .option("--align-to-words <when>", `in the pipeline's answers ${alignmentHelp}`, alignment)
     .option("--version-2-with-negative", "there may be questions without answer (SQuAD 2.0): the answer may be empty")
     .option("--null-score-diff-threshold <x>", "null odds above which the answer is empty (SQuAD 2.0)", finiteNumber, 0)
     .option("--seed <n>", "initialises the head of a model that has none", wholeNumber(0), 42)
     .option("--threads <n>", "CPU threads; one a core by default", threadCount);
-}
-
-/** Null odds above which an answer is empty; undefined where every question has an answer. */
-export function nullThresholdOf({ version2WithNegative, nullScoreDiffThreshold }: ReadingOptions): number | undefined {
-  return version2WithNegative ? nullScoreDiffThreshold : undefined;
 }

@@ -1,8 +1,9 @@
 /** `lectern score`: predictions against data, by the metrics and names of the official SQuAD scripts. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Columns } from "../data/columns.js";
-import { type DataReport, loadExamples } from "../data/examples.js";
+import { loadExamples } from "../data/examples.js";
 import { dataWarnings } from "../data/report-lines.js";
+import { statesVersion2 } from "../data/question-files.js";
 import { readNoAnswerScores, readPredictions } from "../evaluate/squad-files.js";
 import { evaluateSquad1, evaluateSquad2 } from "../evaluate/squad.js";
 import { namedColumns, withExamples } from "./help.js";
@@ -37,7 +38,7 @@ export function registerScore(program: Command): void {
       const unanswered = examples.filter((example) => !predictions.has(example.id)).length;
       const unknown = [...predictions.keys()].filter((id) => !ids.has(id)).length;
       if (unknown > 0) output.note(`${unknown} predictions are for no question of the data.`);
-      const version = options.metrics ?? (noAnswerScores === undefined && !isSquad2(report) ? "1.1" : "2.0");
+      const version = options.metrics ?? (noAnswerScores === undefined && report.impossible === 0 && !statesVersion2(report) ? "1.1" : "2.0");
       if (report.repeatedIds > 0) {
         const rule = version === "1.1" ? "every question counts" : "the last question of an id counts";
         output.note(`${report.repeatedIds} of ${report.examples} questions have the id of an earlier one; as in the official script, ${rule}.`);
@@ -53,10 +54,6 @@ export function registerScore(program: Command): void {
     { line: "lectern score dev.json predictions.json", does: "exact_match and f1, or the metrics of SQuAD 2.0 for its data" },
     { line: "lectern score dev.json predictions.json --na-prob null_odds.json", does: "and the best threshold for answering nothing" },
   ]);
-}
-
-function isSquad2({ impossible, files }: DataReport): boolean {
-  return impossible > 0 || files.some(({ version }) => version !== undefined && /^v?2/.test(version));
 }
 
 function number(text: string): number {

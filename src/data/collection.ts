@@ -27,6 +27,8 @@ export class Collection {
   readonly #placer = new AnswerPlacer();
   /** Each different context once: rows repeat it for every question. */
   readonly #contexts = new Map<string, string>();
+  /** Questions without answer: by their flag, and by an empty answer or list. */
+  readonly #without = { flagged: 0, empty: 0 };
   readonly #counts = { repaired: 0, lost: 0, blankContexts: 0, repeatedIds: 0 };
 
   constructor(options: Pick<LoadOptions, "answers" | "ids" | "onFinding">) {
@@ -63,6 +65,7 @@ export class Collection {
       titles: new Set(examples.map(({ title }) => title).filter((title) => title !== undefined)).size,
       answers: examples.reduce((total, { answers }) => total + answers.length, 0),
       impossible: examples.filter(({ impossible }) => impossible).length,
+      unanswerable: this.#without.flagged + (examples.some(({ impossible }) => !impossible) ? this.#without.empty : 0),
       untrainable: examples.filter(({ impossible, answers }) => !impossible && answers.every(({ start }) => start < 0)).length,
       badRows: sum(({ badRows }) => badRows),
       emptyParagraphs: sum(({ emptyParagraphs }) => emptyParagraphs),
@@ -91,6 +94,8 @@ export class Collection {
       this.#note(id, raw, { kind: "blank context" });
     }
     const answers = this.#given(id, raw).map((answer) => this.#placed(id, raw, answer));
+    if (raw.impossible === true) this.#without.flagged++;
+    else if (answers.length === 0 && raw.answers !== undefined) this.#without.empty++;
     this.examples.push({
       id,
       ...(raw.title === undefined ? {} : { title: raw.title }),
@@ -108,6 +113,8 @@ export class Collection {
     const context = this.#shared(example.context);
     if (context.trim() === "") this.#counts.blankContexts++;
     const answers = example.impossible ? [] : example.answers.map((answer) => this.#checked(id, raw, answer));
+    if (example.impossible) this.#without.flagged++;
+    else if (answers.length === 0) this.#without.empty++;
     this.examples.push({ ...example, id, context, answers, impossible: answers.length === 0 });
   }
 

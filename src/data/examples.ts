@@ -34,6 +34,11 @@ export interface DataReport {
   answers: number;
   /** Examples without an answer. */
   impossible: number;
+  /**
+   * Of these, those of which the data says it: by their flag, or, where other questions have answers, by an empty answer or list. The others
+   * say nothing of answers, or are all questions that are yet to be answered.
+   */
+  unanswerable: number;
   /** Examples that have answers, none of which was found: kept for evaluation, skipped by training. */
   untrainable: number;
   /** Rows that could not be read. */

@@ -34,6 +34,11 @@ export interface DataFile {
   emptyParagraphs: number;
 }
 
+/** Whether a SQuAD file says that it is of version 2, in which questions may be without answer. */
+export function statesVersion2({ files }: { readonly files: readonly DataFile[] }): boolean {
+  return files.some(({ version }) => version !== undefined && /^v?2/.test(version));
+}
+
 /** A file whose questions can be read. */
 export interface OpenedDataFile {
   /** Filled in while the questions are read. */

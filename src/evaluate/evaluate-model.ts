@@ -3,7 +3,7 @@ import { resolveModel } from "../checkpoint/hub.js";
 import type { QaExample } from "../data/examples.js";
 import { nativeRuntime, type Runtime } from "../engine/index.js";
 import { percentile } from "../data/lengths.js";
-import { makeFeatures } from "../tasks/extractive/features.js";
+import { describeQuestionsCut, makeFeatures } from "../tasks/extractive/features.js";
 import { createReaderInference, describeLoading, openReader } from "../tasks/extractive/reader.js";
 import { featureLengths, type TokenLengths } from "../tasks/extractive/token-lengths.js";
 import { bootstrapInterval } from "./bootstrap.js";
@@ -64,7 +64,7 @@ export async function evaluateModel(
   options: ModelEvaluationOptions = {},
 ): Promise<ModelEvaluation> {
   const { stride: askedStride = 128, seed = 42, revision, onnxFile, runtime = nativeRuntime(), padToMaxLength = false, onNote } = options;
-  const { batchSize = 16, nBest = 20, maxAnswerLength = 30, decoding, onProgress, signal } = options;
+  const { batchSize = 16, nBest = 20, maxAnswerLength = 30, decoding, alignToWords, onProgress, signal } = options;
   const nullThreshold = options.nullThreshold ?? nullThresholdFor(examples, { threshold: 0, negatives: false });
   const folder = await resolveModel(model, { revision });
   const preparing = performance.now();
@@ -76,14 +76,15 @@ export async function evaluateModel(
     const maxLength = Math.min(options.maxLength ?? 384, reader.encoder.maxLength);
     const stride = askedStride ?? undefined;
     const padTo = padToMaxLength ? maxLength : undefined;
-    const { features } = await makeFeatures(examples, reader.tokenizer, { maxLength, stride, forTraining: false, words: true });
+    const { features, report } = await makeFeatures(examples, reader.tokenizer, { maxLength, stride, forTraining: false, words: true });
+    if (report.questionsCut > 0) onNote?.(describeQuestionsCut(report, maxLength));
     const evaluation = await evaluateReader(reader, program, examples, features, {
-      ...{ batchSize, nBest, maxAnswerLength, nullThreshold, decoding, padTo, onProgress, signal },
+      ...{ batchSize, nBest, maxAnswerLength, nullThreshold, decoding, alignToWords, padTo, onProgress, signal },
       pipeline: true,
     });
     const results = exampleResults(examples, evaluation.answers, { nullThreshold, pipeline: evaluation.pipeline });
     const asked = { questions: options.latencyQuestions ?? 0, maxLength, stride, batchSize, padTo, signal };
-    const { loss, runtime: seconds, samples, windows, samples_per_second, steps_per_second, ...scores } = evaluation.metrics;
+    const { loss, runtime: seconds, samples, windows, questions_cut, samples_per_second, steps_per_second, ...scores } = evaluation.metrics;
     return {
       ...evaluation,
       name: model,
@@ -94,7 +95,7 @@ export async function evaluateModel(
         ...{ loss, ...scores },
         ...textFigures(results),
         ...(options.bootstrap ? intervals(results, { seed, resamples: options.bootstrap }) : {}),
-        ...{ runtime: seconds, samples, windows, samples_per_second, steps_per_second, model_preparation_time: preparation },
+        ...{ runtime: seconds, samples, windows, questions_cut, samples_per_second, steps_per_second, model_preparation_time: preparation },
         ...latencyFigures(await questionLatencies(reader, program, examples, asked)),
       },
     };

@@ -3,7 +3,7 @@
  * scripts print them; those that say how an evaluation went, and its loss, have the `eval_` of Hugging Face's Trainer.
  */
 
-const technical = /^(?:loss|runtime|samples|windows|.*_per_second|model_preparation_time|latency_.*)$/;
+const technical = /^(?:loss|runtime|samples|windows|questions_cut|.*_per_second|model_preparation_time|latency_.*)$/;
 
 /**
  * A figure's name in a table of results.

@@ -4,7 +4,7 @@
  * that the evaluation has anyway, so its windows are the evaluation's; with `max_length` 384 and `stride` 128 these are the pipeline's too.
  */
 import type { QaExample } from "../data/examples.js";
-import { resolveAnswerOptions } from "../tasks/extractive/answer-options.js";
+import { type AnswerOptions, resolveAnswerOptions } from "../tasks/extractive/answer-options.js";
 import { type Answer, answerSpans } from "../tasks/extractive/answer-spans.js";
 import type { DecodedAnswers, SpanLogits } from "../tasks/extractive/decode.js";
 import type { Feature } from "../tasks/extractive/features.js";
@@ -14,16 +14,16 @@ import type { Feature } from "../tasks/extractive/features.js";
  * @param features made with `words`
  * @param logits of each feature, at the same index
  * @param clsId the id of the token that stands for no answer
- * @param impossible whether having no answer counts as an answer (the pipeline's handle_impossible_answer)
+ * @param asked handle_impossible_answer and align_to_words, the two settings that an evaluation has
  */
 export function pipelineAnswers(
   examples: readonly QaExample[],
   features: readonly Feature[],
   logits: readonly SpanLogits[],
   clsId: number,
-  impossible: boolean,
+  asked: Pick<AnswerOptions, "handle_impossible_answer" | "align_to_words">,
 ): Map<string, Answer> {
-  const options = resolveAnswerOptions({ handle_impossible_answer: impossible }, Infinity);
+  const options = resolveAnswerOptions(asked, Infinity);
   const windowsOf = new Map<number, number[]>();
   for (const [i, { exampleIndex }] of features.entries()) {
     const windows = windowsOf.get(exampleIndex);

@@ -12,11 +12,12 @@ import { isWeightFile } from "../checkpoint/weight-files.js";
 import { examplesHash } from "../data/data-identity.js";
 import type { QaExample } from "../data/examples.js";
 import { nativeRuntime, type Runtime } from "../engine/index.js";
-import { decodeAnswers } from "../tasks/extractive/decode.js";
-import { makeFeatures } from "../tasks/extractive/features.js";
+import type { AlignToWords } from "../tasks/extractive/answer-places.js";
+import { describeQuestionsCut, makeFeatures } from "../tasks/extractive/features.js";
 import { inferSpans } from "../tasks/extractive/infer.js";
 import { createReaderInference, describeLoading, openReader, type Reader } from "../tasks/extractive/reader.js";
 import { containedFile, openPlainFile } from "../files/plain-file.js";
+import { type Decoding, readAnswers } from "./decoding.js";
 import { answeredQuestions } from "./prediction-files.js";
 import { openPredictionJournal, type PredictionIdentity } from "./prediction-journal.js";
 
@@ -36,6 +37,10 @@ export interface PredictOptions {
   readonly nBest?: number;
   /** Tokens of an answer at most. Default 30. */
   readonly maxAnswerLength?: number;
+  /** The best by the sum of their logits, or what transformers' pipeline answers. Default n-best. */
+  readonly decoding?: Decoding;
+  /** How far the pipeline's answers are widened to words. Default auto. */
+  readonly alignToWords?: AlignToWords;
   /** Null odds above which the answer is ""; undefined: always answers. */
   readonly nullThreshold?: number;
   /** Initialises the head of a model that has none. Default 42. */
@@ -74,12 +79,12 @@ export async function predict(
   options: PredictOptions = {},
 ): Promise<Predicted> {
   const { revision, onnxFile, runtime = nativeRuntime(), seed = 42, onNote, onProgress, signal, nullThreshold } = options;
-  const { batchSize = 16, nBest = 20, maxAnswerLength = 30, stride = 128 } = options;
+  const { batchSize = 16, nBest = 20, maxAnswerLength = 30, stride = 128, decoding = "n-best", alignToWords = "auto" } = options;
   const modelFolder = await resolveModel(model, { revision });
   const reader = await openReader(runtime, modelFolder, { seed, maskPadding: true, onnxFile });
   for (const line of describeLoading(modelFolder, reader.loaded)) onNote?.(line);
   const maxLength = Math.min(options.maxLength ?? 384, reader.encoder.maxLength);
-  const settings = { maxLength, stride, batchSize, nBest, maxAnswerLength, nullThreshold, seed, onnxFile, questionsAtOnce };
+  const settings = { maxLength, stride, batchSize, nBest, maxAnswerLength, nullThreshold, seed, onnxFile, questionsAtOnce, ...(decoding === "pipeline" && { decoding, alignToWords }) };
   const identity: PredictionIdentity = {
     model: await modelHash(modelFolder, reader),
     data: examplesHash(examples, { answers: false }), // answers that the data may have do not matter
@@ -91,19 +96,27 @@ export async function predict(
     const program = await createReaderInference(runtime, reader);
     try {
       const carriedOver = Math.min(journal.groups * questionsAtOnce, examples.length);
+      let questionsCut = 0;
       onProgress?.(carriedOver, examples.length);
       for (let from = carriedOver; from < examples.length; from += questionsAtOnce) {
         const group = examples.slice(from, from + questionsAtOnce);
-        const { features } = await makeFeatures(group, reader.tokenizer, { maxLength, stride: stride ?? undefined, forTraining: false });
+        const { features, report } = await makeFeatures(group, reader.tokenizer, {
+          maxLength,
+          stride: stride ?? undefined,
+          forTraining: false,
+          words: decoding === "pipeline",
+        });
+        questionsCut += report.questionsCut;
         const { logits } = await inferSpans(reader, program, features, {
           batchSize,
           signal,
           onProgress: (done, total) => onProgress?.(from + Math.floor((done / total) * group.length), examples.length),
         });
-        const answers = decodeAnswers(group, features, logits, { nBest, maxAnswerLength, nullThreshold });
+        const { answers } = readAnswers(group, features, logits, reader.tokenizer.clsId, { nBest, maxAnswerLength, nullThreshold, decoding, alignToWords });
         await journal.add([...answeredQuestions(answers)]);
       }
       await journal.finish();
+      if (questionsCut > 0) onNote?.(describeQuestionsCut({ questionsCut, examples: examples.length - carriedOver }, maxLength));
       return { questions: examples.length, carriedOver };
     } finally {
       await journal.close();

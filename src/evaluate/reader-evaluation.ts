@@ -1,39 +1,23 @@
 /** How well a reader answers a data set: loss, exact match and F1 as the SQuAD scripts count them, and the answers themselves. */
 import type { QaExample } from "../data/examples.js";
 import type { InferenceExecutor } from "../engine/index.js";
-import type { Answer } from "../tasks/extractive/answer-spans.js";
-import { type DecodedAnswers, decodeAnswers } from "../tasks/extractive/decode.js";
+import type { DecodedAnswers } from "../tasks/extractive/decode.js";
 import type { Feature } from "../tasks/extractive/features.js";
 import { type InferOptions, inferSpans } from "../tasks/extractive/infer.js";
 import type { Reader } from "../tasks/extractive/reader.js";
+import { type DecodingOptions, readAnswers, type ReadAnswers } from "./decoding.js";
 import { exampleResults } from "./example-results.js";
 import { ownFigures } from "./own-metrics.js";
-import { decodedAsPipeline, pipelineAnswers } from "./pipeline-answers.js";
 import { evaluateSquad1, evaluateSquad2 } from "./squad.js";
 
-export const decodings = ["n-best", "pipeline"] as const;
-export type Decoding = (typeof decodings)[number];
+export interface EvaluationOptions extends InferOptions, DecodingOptions {}
 
-export interface EvaluationOptions extends InferOptions {
-  readonly nBest: number;
-  readonly maxAnswerLength: number;
-  /** Null odds above which the answer is empty; undefined for data whose questions all have answers (SQuAD 1.1). */
-  readonly nullThreshold?: number;
-  /** Also what transformers' question-answering pipeline would answer; the features must have been made with `words`. */
-  readonly pipeline?: boolean;
-  /** Which answers are measured: the best by the sum of their logits, or (with `pipeline`) those of the pipeline. Default n-best. */
-  readonly decoding?: Decoding;
-}
-
-export interface ReaderEvaluation {
+export interface ReaderEvaluation extends ReadAnswers {
   /**
-   * loss, exact, f1; runtime (seconds), samples (questions), windows; samples_per_second and steps_per_second as transformers counts them, which are
+   * loss, exact, f1; runtime (seconds), samples (questions), windows, questions_cut (longer than what is read of one); samples_per_second and steps_per_second as transformers counts them, which are
    * windows, and batches of `batchSize` windows; for SQuAD 2.0 all names of the official script; and the metrics that the program added.
    */
   readonly metrics: Record<string, number>;
-  readonly answers: DecodedAnswers;
-  /** By example id; only where `pipeline` was asked for. */
-  readonly pipeline?: ReadonlyMap<string, Answer>;
 }
 
 /**
@@ -57,16 +41,7 @@ export async function evaluateReader(
   const started = performance.now();
   const { logits, loss } = await inferSpans(reader, program, features, options);
   const runtime = (performance.now() - started) / 1000;
-  const decoded = decodeAnswers(examples, features, logits, {
-    nBest: options.nBest,
-    maxAnswerLength: options.maxAnswerLength,
-    nullThreshold: options.nullThreshold,
-  });
-  const pipeline =
-    options.pipeline || options.decoding === "pipeline"
-      ? pipelineAnswers(examples, features, logits, reader.tokenizer.clsId, options.nullThreshold !== undefined)
-      : undefined;
-  const answers = pipeline !== undefined && options.decoding === "pipeline" ? decodedAsPipeline(decoded, pipeline) : decoded;
+  const { answers, pipeline } = readAnswers(examples, features, logits, reader.tokenizer.clsId, options);
   // The predictions have the null threshold applied already: the script's own, made for probabilities, must not hold back others.
   const scores =
     options.nullThreshold === undefined
@@ -77,6 +52,7 @@ export async function evaluateReader(
     runtime,
     samples: examples.length,
     windows: features.length,
+    questions_cut: new Set(features.flatMap(({ exampleIndex, questionCut }) => (questionCut ? [exampleIndex] : []))).size,
     samples_per_second: features.length / runtime,
     steps_per_second: Math.ceil(features.length / options.batchSize) / runtime,
   };

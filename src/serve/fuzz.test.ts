@@ -40,7 +40,7 @@ const text = fc.oneof(
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 60 }).map((units) => String.fromCharCode(...units)), // lone surrogates, too
   fc.constantFrom("Who?", " \t\r\n", "\u0000", "\ufeffBOM", "a".repeat(3000), "e\u0301".repeat(200), "👩‍👩‍👧".repeat(50), "../../etc/passwd", "[MASK] [SEP] [CLS]"),
 );
-const key = fc.constantFrom("question", "context", "model", "top_k", "doc_stride", "max_answer_len", "max_seq_len", "max_question_len", "handle_impossible_answer", "constructor", "toString", "x");
+const key = fc.constantFrom("question", "context", "model", "top_k", "doc_stride", "max_answer_len", "max_seq_len", "max_question_len", "handle_impossible_answer", "align_to_words", "constructor", "toString", "x");
 const count = fc.oneof(fc.integer({ min: -2, max: 600 }), fc.double(), fc.constantFrom(1e300, 2 ** 53, -0));
 const likely = fc.record(
   {
@@ -53,6 +53,7 @@ const likely = fc.record(
     max_seq_len: count,
     max_question_len: count,
     handle_impossible_answer: fc.boolean(),
+    align_to_words: fc.constantFrom(true, false, "auto"),
   },
   { requiredKeys: ["question", "context"] },
 );

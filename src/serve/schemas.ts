@@ -22,6 +22,10 @@ const options = {
     .boolean({ error: "must be true or false" })
     .optional()
     .meta({ description: "answer with an empty string where no answer scores higher than having none. Default false" }),
+  align_to_words: z
+    .literal([true, false, "auto"], { error: 'must be true, false or "auto"' })
+    .optional()
+    .meta({ description: 'widen answers to whole words as the tokenizer cuts them; "auto", the default: only as far as the script has spaces between words' }),
 };
 
 const oneOrMany = (single: z.ZodType<string>) =>
@@ -50,6 +54,7 @@ const answer = z
     start: z.int().meta({ description: "where the answer begins in the context, in UTF-16 code units, as in JavaScript's strings" }),
     end: z.int().meta({ description: "where it ends, exclusive" }),
     answer: z.string().meta({ description: "context.slice(start, end); empty for no answer" }),
+    question_cut: z.literal(true).optional().meta({ description: "there where the question is longer than max_question_len, and was read up to there only" }),
   })
   .meta({ id: "Answer" });
 const answers = z.union([answer, z.array(answer)]);

@@ -65,6 +65,21 @@ describe("questions", () => {
     (three.body as Answer[]).forEach((answer, index) => same(answer, best[0][index], texts[0].context));
   });
 
+  test("are widened to words, or not, as is asked; the reply says which were cut", async () => {
+    const offline = await QuestionAnswerer.from(join(folder, "tiny"), { runtime: testRuntime() });
+    const asked = { question: ["Who?", "Who wrote all this?"], context: "antidisestablishmentarianism unbelievably" };
+    for (const align_to_words of [true, false, "auto"] as const) {
+      const options = { top_k: 3, max_question_len: 3, align_to_words } as const;
+      const expected = await offline.answer(asked.question.map((question) => ({ question, context: asked.context })), options);
+      const { status, body } = await post(server.url, { ...asked, ...options });
+      expect(status).toBe(200);
+      const bare = (answers: Answer[][]) => answers.map((best) => best.map((answer) => ({ ...answer, score: 0 })));
+      expect(bare(body as Answer[][])).toEqual(bare(expected));
+      expect((body as Answer[][]).map(([{ question_cut }]) => question_cut)).toEqual([undefined, true]);
+    }
+    offline.release();
+  });
+
   test("share a context, or have one each", async () => {
     const shared = await post(server.url, { ...one, question: ["Who?", "Where?"], top_k: 2 });
     expect(shared.body).toEqual([
@@ -101,6 +116,7 @@ describe("what is refused", () => {
     ["an empty context", { ...one, context: "" }, "INVALID_REQUEST", /context/],
     ["an unknown key", { ...one, topk: 3 }, "INVALID_REQUEST", /^topk is not a key/],
     ["a wrong option", { ...one, top_k: 0 }, "INVALID_REQUEST", /^top_k must be a whole number from 1 to 100/],
+    ["a wrong way to align", { ...one, align_to_words: "yes" }, "INVALID_REQUEST", /^align_to_words must be true, false or "auto"/],
     ["an option that the model cannot follow", { ...one, max_seq_len: 100_000 }, "INVALID_REQUEST", /max_seq_len/],
     ["an unknown model", { ...one, model: "large" }, "MODEL_NOT_FOUND", /There is: tiny/],
     ["a path for a model", { ...one, model: "../../../../etc/passwd" }, "MODEL_NOT_FOUND", /There is: tiny/],
@@ -192,7 +208,7 @@ describe("the server's own state", () => {
       paths: { "/v1/question-answering": { post: { requestBody: {}, responses: { 200: {}, 429: {} } } }, "/v1/models": {}, "/readyz": {} },
     });
     expect(Object.keys(document["components"]["schemas"])).toEqual(expect.arrayContaining(["Answer", "Error"]));
-    expect(JSON.stringify(document)).toContain("handle_impossible_answer");
+    for (const name of ["handle_impossible_answer", "align_to_words", "question_cut"]) expect(JSON.stringify(document)).toContain(name);
     expect(JSON.stringify(document)).toContain("32 keys, lists of 128 elements, and be nested 8 deep");
     expect((await get(server.url, "/docs/")).body).toContain("swagger-ui");
   });

@@ -152,7 +152,7 @@ describe("evaluation", () => {
     const first = await run.evaluator!.run((done, total) => told.push([done, total]));
     expect(Object.keys(first)).toEqual([
       ...["eval_loss", "eval_exact", "eval_f1", "eval_runtime"],
-      ...["eval_samples", "eval_windows", "eval_samples_per_second", "eval_steps_per_second"],
+      ...["eval_samples", "eval_windows", "eval_questions_cut", "eval_samples_per_second", "eval_steps_per_second"],
     ]);
     expect(told.at(-1)![0]).toBe(told.at(-1)![1]);
     await run.step.run(run.batches.batch(0), 0.01);

@@ -83,6 +83,7 @@ const metricTitles: Record<string, string> = {
   runtime: "runtime, s",
   samples: "questions",
   windows: "windows",
+  questions_cut: "questions read in part",
   samples_per_second: "windows per second",
   steps_per_second: "batches per second",
   model_preparation_time: "opening the model, s",
@@ -90,7 +91,7 @@ const metricTitles: Record<string, string> = {
   latency_p99_ms: "latency of a question, 99%, ms",
 };
 
-const isCount = (metric: string): boolean => /total$|^(?:samples|windows)$/.test(metric);
+const isCount = (metric: string): boolean => /total$|^(?:samples|windows|questions_cut)$/.test(metric);
 
 function overview(report: Report): Markup {
   const row = (name: string) => report.metrics.find((metric) => metric.name === name);

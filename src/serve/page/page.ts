@@ -7,6 +7,7 @@ interface Answer {
   start: number;
   end: number;
   answer: string;
+  question_cut?: true;
 }
 
 interface Failure {
@@ -143,9 +144,9 @@ function show(text: string, answers: Answer[]): void {
   );
   result.hidden = false;
   select(0);
-  const [{ answer, score }] = answers;
+  const [{ answer, score, question_cut: cut }] = answers;
   const best = answer === "" ? "There is no answer in the text" : `Answer: ${answer}`;
-  status.textContent = `${best} (score ${rounded(score)})${answers.length > 1 ? `, the best of ${answers.length}` : ""}.`;
+  status.textContent = `${best} (score ${rounded(score)})${answers.length > 1 ? `, the best of ${answers.length}` : ""}.${cut ? " The question is long: only its beginning was read." : ""}`;
 }
 
 /** Offsets are UTF-16 code units, as those of JavaScript's strings. */

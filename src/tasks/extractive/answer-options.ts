@@ -1,11 +1,13 @@
 /**
  * What can be set of answering a question: names, meaning and defaults of transformers' question-answering pipeline (its last version, 4.57,
- * documents them), so that a setting known from there means the same here.
+ * documents them), so that a setting known from there means the same here. Only align_to_words has another default, which gives the same answers
+ * wherever words stand between spaces.
  */
 import { LecternError } from "../../errors.js";
+import type { AlignToWords } from "./answer-places.js";
 
 export interface AnswerOptions {
-  /** How many answers, best first; more than one come as a list. Default 1. There may be fewer. */
+  /** How many answers, best first; more than one come as a list. Default 1. Fewer only where the text has no more. */
   readonly top_k?: number;
   /** Tokens by which two windows of a long context overlap. Default: half of max_seq_len, at most 128. */
   readonly doc_stride?: number;
@@ -17,6 +19,11 @@ export interface AnswerOptions {
   readonly max_question_len?: number;
   /** Having no answer counts as an answer: "" with start and end 0, where it is the likeliest. Default false. */
   readonly handle_impossible_answer?: boolean;
+  /**
+   * Whether answers are widened to whole words as the tokenizer cuts them. "auto", the default, widens them only as far as a script writes spaces
+   * between words: a sentence of Japanese or Thai can be one such word.
+   */
+  readonly align_to_words?: AlignToWords;
 }
 
 export type ResolvedAnswerOptions = Required<AnswerOptions>;
@@ -39,12 +46,15 @@ export function resolveAnswerOptions(options: AnswerOptions, longest: number): R
     max_seq_len,
     max_question_len: options.max_question_len ?? Math.min(Math.floor(max_seq_len / 2), 64),
     handle_impossible_answer: options.handle_impossible_answer ?? false,
+    align_to_words: options.align_to_words ?? "auto",
   };
 }
 
 function check(name: string, value: unknown): void {
   if (name === "handle_impossible_answer") {
     if (value !== undefined && typeof value !== "boolean") throw wrong(name, "true or false", value);
+  } else if (name === "align_to_words") {
+    if (value !== undefined && value !== "auto" && typeof value !== "boolean") throw wrong(name, 'true, false or "auto"', value);
   } else if (Object.hasOwn(least, name)) {
     const from = least[name as keyof typeof least];
     if (value !== undefined && !(Number.isSafeInteger(value) && (value as number) >= from))
@@ -52,7 +62,7 @@ function check(name: string, value: unknown): void {
   } else {
     throw new LecternError("ANSWER_OPTION", {
       message: `There is no option ${JSON.stringify(name)} for answering a question.`,
-      expected: `${Object.keys(least).join(", ")} or handle_impossible_answer`,
+      expected: `${Object.keys(least).join(", ")}, handle_impossible_answer or align_to_words`,
       received: name,
       next: "Correct its name, or leave it out.",
     });

@@ -26,6 +26,8 @@ export interface Feature {
   end: number;
   /** Tokens of the window. */
   length: number;
+  /** There where the question is longer than what was kept of it. */
+  questionCut?: true;
 }
 
 export interface FeatureOptions {
@@ -111,10 +113,11 @@ export async function makeFeatures(
     });
     for (const [i, windows] of encodings.entries()) {
       const example = examples[indices[i]];
-      const made = windows.map((window) => makeFeature(window, example, indices[i]));
+      const isCut = isQuestionCut(windows[0], pairs[i].first, maxQuestionLength);
+      const made = windows.map((window) => ({ ...makeFeature(window, example, indices[i]), ...(isCut && { questionCut: true as const }) }));
       features.push(...made);
       countExample(report, example, made);
-      if (isQuestionCut(windows[0], pairs[i].first, maxQuestionLength)) report.questionsCut++;
+      if (isCut) report.questionsCut++;
       if (made.length > 1 || isContextCut(made[0], example.context)) report.longContexts++;
     }
   }
@@ -202,6 +205,11 @@ function countExample(report: FeatureReport, example: QaExample, made: Feature[]
   report.windowsWithoutAnswer += without;
   if (example.impossible) report.impossibleExamples++;
   else if (without === made.length && firstAnswer(example) !== undefined) report.answersCutOff++;
+}
+
+/** What is told where questions were longer than what is read of them by default. */
+export function describeQuestionsCut({ questionsCut, examples }: Pick<FeatureReport, "questionsCut" | "examples">, maxLength: number): string {
+  return `${questionsCut} of ${examples} questions are longer than half of a window (${Math.floor(maxLength / 2)} tokens), and were read up to there.`;
 }
 
 /** Kept to the limit, with text behind the last kept token. */

@@ -75,7 +75,8 @@ export function answersFrom(
   let from = 0;
   return prepared.map(({ context, windows, options }) => {
     const own = logits.slice(from, (from += windows.length));
-    return answerSpans(context, windows, own, tokenizer.clsId, options);
+    const answers = answerSpans(context, windows, own, tokenizer.clsId, options);
+    return windows[0]?.questionCut ? answers.map((answer) => ({ ...answer, question_cut: true })) : answers;
   });
 }
 

@@ -181,6 +181,16 @@ test("a question longer than max_question_len is cut, and leaves room for its co
   expectInPlace(long.context, [await reader.answer(long)]);
 });
 
+test("each answer to a question that was cut says so, and no other does", async () => {
+  const question = { question: "Who wrote it?", context: book };
+  const answers = await reader.answer([question, { ...question, question: "Who wrote it, then?" }], { top_k: 2, max_question_len: 4 });
+  expect(answers.map((best) => best.map((answer) => answer.question_cut))).toEqual([
+    [undefined, undefined],
+    [true, true],
+  ]);
+  expect("question_cut" in answers[0][0]).toBe(false);
+});
+
 describe("weights", () => {
   const question: Question = { question: "Who wrote it?", context: book };
   /** A folder of its own, whose weights can be spoilt. */
@@ -252,6 +262,7 @@ describe("mistakes are told", () => {
     ["a window longer than the model's", asked, { max_seq_len: 129 }, "ANSWER_OPTION", /at most 128/],
     ["a window without room", asked, { max_seq_len: 4, doc_stride: 0 }, "TOKENIZER_WINDOW", /max_seq_len/],
     ["handle_impossible_answer 1", asked, { handle_impossible_answer: 1 }, "ANSWER_OPTION", /true or false/],
+    ["align_to_words as text", asked, { align_to_words: "true" }, "ANSWER_OPTION", /true, false or "auto"[^]*"true"/],
     ["a name that does not exist", asked, { topK: 3 }, "ANSWER_OPTION", /topK[^]*top_k/],
   ])("%s", async (_, question, options, code, message) => {
     await expect(reader.answer(question as Question, options)).rejects.toMatchObject({
