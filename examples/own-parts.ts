@@ -122,7 +122,6 @@ registerModel(
         prefix: "encoder.",
       };
     },
-    tiny: { vocab_size: 99, max_position_embeddings: 64 },
   }),
 );
 

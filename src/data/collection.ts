@@ -209,12 +209,15 @@ function answersNotGiven({ place }: RawQuestion): LecternError {
   });
 }
 
-function noQuestion({ path: file, emptyParagraphs }: DataFile): LecternError {
+function noQuestion({ path: file, format, emptyParagraphs }: DataFile): LecternError {
   return new LecternError("DATA_EMPTY", {
     message: `${file} holds no question.`,
     expected: "at least one question",
     received: emptyParagraphs > 0 ? `${emptyParagraphs} paragraphs without questions` : "none",
-    next: "Name another file, or check how this one was written.",
+    next:
+      format === "rows"
+        ? "Check what gives the rows: a generator gives them once, and a call needs it anew."
+        : "Name another file, or check how this one was written.",
   });
 }
 

@@ -77,7 +77,10 @@ export async function* readGivenRows(
       message: `${name} holds no rows.`,
       expected: "an array of rows, or what gives them one by one (a generator, a stream of objects)",
       received: describeValue(rows),
-      next: typeof rows === "string" ? "Name files in the recipe: train_files and eval_files." : "docs/programs.md shows rows.",
+      next:
+        typeof rows === "string"
+          ? "Name files in the recipe: train_files and eval_files."
+          : "docs/programs.md shows rows; loadExamples takes them as { rows }.",
     });
   }
   let number = 0;

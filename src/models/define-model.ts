@@ -52,8 +52,8 @@ export interface ModelDefinition<Config = unknown> {
   readonly questionAnswering: string;
   readonly config: ConfigSchema<Config>;
   readonly build: (config: Config, overrides: DropoutOverrides) => Encoder;
-  /** A small configuration for the contract test. */
-  readonly tiny: Record<string, unknown>;
+  /** A small configuration for the contract tests; a model that is registered from outside needs none. */
+  readonly tiny?: Record<string, unknown>;
 }
 
 /** Dropout rates of a recipe, in place of config.json's. */
@@ -65,7 +65,7 @@ export interface DropoutOverrides {
 /**
  * Declares an architecture; `registerModel` makes it known.
  * @example
- * export const bert = defineModel<BertConfig>({ type: "bert", questionAnswering: "BertForQuestionAnswering", config, build, tiny });
+ * export const bert = defineModel<BertConfig>({ type: "bert", questionAnswering: "BertForQuestionAnswering", config, build });
  */
 export function defineModel<Config>(definition: ModelDefinition<Config>): ModelDefinition {
   return definition as unknown as ModelDefinition;

@@ -60,7 +60,7 @@ const known = (): readonly ModelDefinition[] => [...models, ...registered];
  * @returns a function that takes it away again
  * @throws LecternError EXTENSION_INVALID where a model of that type is there already
  * @example
- * registerModel(defineModel({ type: "mine", questionAnswering: "MineForQuestionAnswering", config, build, tiny }));
+ * registerModel(defineModel({ type: "mine", questionAnswering: "MineForQuestionAnswering", config, build }));
  */
 export function registerModel(definition: ModelDefinition): () => void {
   const { type } = definition;

@@ -185,13 +185,13 @@ describe.each(models.map((definition) => [definition.type, definition] as const)
     expect(start_logits).toHaveLength(long);
   });
 
-  test.each(Object.keys(definition.tiny))("a wrong %s is told by its key", (key) => {
+  test.each(Object.keys(definition.tiny!))("a wrong %s is told by its key", (key) => {
     expect(() => buildModel({ ...config, [key]: "many" })).toThrow(expect.objectContaining({ code: "BAD_MODEL_CONFIG" }) as Error);
     expect(() => buildModel({ ...config, [key]: -1 })).toThrow(new RegExp(`${key}: `));
   });
 
   test("heads that do not divide the width are told", () => {
-    const key = "n_heads" in definition.tiny ? "n_heads" : "num_attention_heads";
+    const key = "n_heads" in definition.tiny! ? "n_heads" : "num_attention_heads";
     expect(() => buildModel({ ...config, [key]: 5 })).toThrow(expect.objectContaining({ code: "BAD_MODEL_CONFIG" }) as Error);
   });
 });

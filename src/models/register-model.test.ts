@@ -8,7 +8,7 @@ const mine = defineModel({ ...bert, type: "mine", questionAnswering: "MineForQue
 test("a registered model is found by its type, named among those there are, and gone when it is taken away", () => {
   const remove = registerModel(mine);
   expect(modelDefinition({ model_type: "mine" }).questionAnswering).toBe("MineForQuestionAnswering");
-  expect(buildModel({ model_type: "mine", ...bert.tiny }).width).toBe(bert.tiny.hidden_size);
+  expect(buildModel({ model_type: "mine", ...bert.tiny }).width).toBe(bert.tiny!.hidden_size);
   expect(() => modelDefinition({ model_type: "other" })).toThrow(/bert, .*, mine\n/);
   expect(() => buildModel({ model_type: "mine", ...bert.tiny, hidden_size: -1 })).toThrow(/config\.json of this mine model[^]*hidden_size/);
   remove();
@@ -33,7 +33,7 @@ test("any schema that reads a config as Zod's do will do", () => {
         : { success: false, error: { issues: [{ path: ["sizes"], message: "small is the only one" }] } },
   };
   const remove = registerModel({ ...mine, config });
-  expect(buildModel({ model_type: "mine", sizes: "small" }).width).toBe(bert.tiny.hidden_size);
+  expect(buildModel({ model_type: "mine", sizes: "small" }).width).toBe(bert.tiny!.hidden_size);
   expect(() => buildModel({ model_type: "mine", sizes: "large" })).toThrow(/sizes: small is the only one[^]*the text "large"/);
   remove();
 });

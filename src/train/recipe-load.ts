@@ -48,10 +48,10 @@ export interface ParseOptions extends LoadOptions {
 }
 
 /** The same from the YAML text itself. */
-export function parseRecipe(text: string, { file, overrides = [], given = [], onNote }: ParseOptions): Recipe {
-  const source = new RecipeSource(text, file);
+export function parseRecipe(text: string, { file, overrides = [], given, onNote }: ParseOptions): Recipe {
+  const source = new RecipeSource(text, file, given !== undefined);
   for (const override of overrides) source.override(override);
-  const replaced = given.flatMap((setting) => source.give(setting));
+  const replaced = (given ?? []).flatMap((setting) => source.give(setting));
   const { values, notes } = source.translate();
   const parsed = recipeSchema.safeParse(values);
   const mistakes = [...source.misplaced(), ...(parsed.success ? [] : source.wrong(parsed.error.issues))];
@@ -71,6 +71,8 @@ export function recipeToYaml(recipe: Recipe): string {
   return stringify(recipe, { lineWidth: 0 });
 }
 
+/** The options of a program that stand for keys which have no default. */
+const optionFor: Readonly<Record<string, string>> = { model: "model", train_files: "trainData" };
 const namesOfKeys = recipeKeys.map((key) => key.name);
 /** Keys that name files and folders which are there before the run. */
 const pathKeys = ["model", "train_files", "eval_files", "resume_from_checkpoint"] as const;
@@ -86,6 +88,8 @@ class RecipeSource {
   constructor(
     text: string,
     private readonly file: string,
+    /** Whether a program reads it, which can give settings by options. */
+    private readonly hasOptions: boolean,
   ) {
     this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, logLevel: "error" });
     const [error] = this.document.errors;
@@ -279,7 +283,7 @@ class RecipeSource {
         message: value === undefined ? `${name} is missing.` : `${name} has a wrong value.`,
         expected: issue.code === "custom" ? `${key?.expected}: it ${issue.message}` : key?.expected,
         received: value === undefined ? "nothing" : describeValue(value),
-        next: key?.description,
+        next: value === undefined && this.hasOptions && name in optionFor ? `${key?.description} Or give the option ${optionFor[name]}.` : key?.description,
       },
     ];
   }

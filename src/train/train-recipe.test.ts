@@ -73,7 +73,7 @@ describe("rows in memory", () => {
     await expect(run({ model, trainData: bad })).rejects.toThrow(/1 of 9 rows[^]*trainData: row 8/);
     const { results } = await run({ model, trainData: bad }, { max_bad_rows: 1 });
     expect(results.train_steps).toBe(2);
-    await expect(run({ model, trainData: [] })).rejects.toThrow("trainData holds no question.");
+    await expect(run({ model, trainData: [] })).rejects.toThrow(/trainData holds no question\.[^]*a generator gives them once/);
     await expect(run({ model, trainData: "train.json" as unknown as QuestionRow[] })).rejects.toThrow(/trainData holds no rows[^]*train_files/);
     await expect(run({ model, trainData: 5 as unknown as QuestionRow[] })).rejects.toThrow(/trainData holds no rows/);
   });
@@ -100,6 +100,7 @@ describe("what is missing or given twice is told", () => {
   test("neither files nor rows, neither a model in the recipe nor as an option", async () => {
     expect(await codeOf(train({ ...short }, {}))).toEqual(["RECIPE_VALUE", expect.stringMatching(/model is missing[^]*train_files is missing/)]);
     expect(await codeOf(train({ ...short, model }))).toEqual(["RECIPE_VALUE", expect.stringContaining("train_files is missing")]);
+    await expect(train({ ...short, model })).rejects.toThrow(/next: .* Or give the option trainData\./);
   });
 
   test("an override and an option for the same", async () => {
