@@ -99,6 +99,8 @@ describe("a table in text", () => {
     expect(inches.examples[0].answers).toEqual([{ text: '5"', start: 6 }]);
     const tabs = await load("a.tsv", 'context\tquestion\tanswer\n"Yes" he said.\tWhat?\t"Yes"\n');
     expect(tabs.examples[0].context).toBe('"Yes" he said.');
+    const open = await load("a.tsv", 'context\tquestion\tanswer\n"Rome.\t1\tRome\n"Rome" too.\t2\tRome\nRome.\t3\tRome\n');
+    expect([open.examples.map((example) => example.question), open.bad.map(({ place }) => place)]).toEqual([["3"], ["line 2"]]);
   });
 
   it("quotes after a backslash, as Spark and MySQL write them", async () => {

@@ -49,7 +49,8 @@ export async function* readTable(
       linesOfRows += record.reduce((sum, cell) => sum + lineEndsIn(cell), 1);
       if (rows++ < 0 || record.every((cell) => cell.trim() === "")) continue;
       const surplus = record.slice(names.length).filter((cell) => cell.trim() !== "").length;
-      if (delimiter !== "\t" && record.some((cell) => isStrayQuoted(cell, raw, escape))) yield strayQuote(place);
+      const isLiteral = (cell: string): boolean => delimiter === "\t" && !/[\t\n]/.test(cell); // "Yes" he said
+      if (record.some((cell) => isStrayQuoted(cell, raw, escape) && !isLiteral(cell))) yield strayQuote(place);
       else if (surplus > 0) yield surplusCells(place, record.length, names.length);
       else yield { place, value: rowOf(names, record) };
     }
@@ -110,7 +111,9 @@ function decodeLines(file: string, bytes: Buffer, first: number): string {
 }
 
 function countOf(byte: number, bytes: Uint8Array): number {
-  return bytes.reduce((count, each) => (each === byte ? count + 1 : count), 0);
+  let count = 0;
+  for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1)) count++;
+  return count;
 }
 
 function lineEndsIn(text: string): number {

@@ -40,15 +40,16 @@ export class RecordReader {
 
   /**
    * The questions of a record. One that no form knows is read as the one before it was, so that what it lacks is told.
-   * @throws LecternError DATA_FORM for a form that is not read
+   * @throws LecternError DATA_FORM for a first record of a form that is not read; later ones are bad rows
    */
   *read(value: unknown, place: Place): Generator<RawQuestion | BadRow> {
     const fields = orBadRow(place, () => asFields(value, place, "an object with question, context and answers"));
     if (isBadRow(fields)) return yield fields;
     const form = this.#formOf(fields) ?? this.#last;
-    if (form !== undefined && "convert" in form) throw formNotRead(place.file, form);
+    if (form !== undefined && "convert" in form && this.#facts.form === undefined) throw formNotRead(place.file, form);
     yield* orBadRows(place, () => {
       if (form === undefined) throw columnsUnknown(place.file, place.path, Object.keys(fields), this.columns);
+      if ("convert" in form) throw formNotRead(place.file, form);
       this.#last = form;
       this.#facts.form ??= form.name;
       return form.read(fields, place, this.#facts);

@@ -372,6 +372,14 @@ describe("forms that are not read are named, with the conversion to make", () =>
   });
 });
 
+it("a record of such a form among others is a bad row", async () => {
+  const { examples, report } = await loadJson([
+    { question, context: text, answer: "1871" },
+    { instruction: "?", output: "x" },
+  ]);
+  expect([examples.length, report.badRows]).toEqual([1, 1]);
+});
+
 describe("a form of one's own", () => {
   const faq = defineDataForm({
     name: "our FAQ",
