@@ -49,6 +49,7 @@ export const errorCatalogue = {
   HUB_NOT_FOUND: "The hub has no such model, revision or file.",
   HUB_UNAUTHORIZED: "The hub wants a token, or the token is not valid.",
   HUB_FORBIDDEN: "The hub refuses this model to this token (a licence to accept, or a private model).",
+  HUB_NOTHING_ASKED: "A pattern of further files to send to the hub fits none of the folder.",
   HUB_CHECKSUM: "A downloaded file does not have the checksum the hub promised.",
   HUB_NO_WEIGHTS: "The model on the hub has no weights in a form that can be read.",
   HUB_REFUSED: "The hub does not take what is sent to it: correct what the error names.",

@@ -104,6 +104,16 @@ describe("a push", () => {
   });
 });
 
+test("what is asked for goes, too, but no lock; a public repository that was to be private gets nothing", async () => {
+  await push({ include: ["checkpoint-10/**", "{notes.json,README.md}"] });
+  expect(Object.keys(onHub()).sort()).toEqual([".gitattributes", ...publishedPaths, "checkpoint-10/model.safetensors", "notes.json"].sort());
+  await expect(planPush(folder, { include: [".lectern-lock"] })).rejects.toMatchObject({ code: "HUB_NOTHING_ASKED" });
+  await expect(planPush(folder, { include: ["../mine/notes.json"] })).rejects.toMatchObject({ code: "HUB_NOTHING_ASKED" });
+  hub.repositories["models/org/open"] = fakeRepository({ main: {} });
+  await expect(push({ mustBePrivate: true }, "org/open")).rejects.toMatchObject({ code: "HUB_REFUSED", message: expect.stringContaining("is public") as string });
+  expect(Object.keys(onHub("models/org/open"))).toEqual([]);
+});
+
 describe("what is in the way", () => {
   test("broken connections and a hub that is busy", async () => {
     const cut: Trouble = (request) => {

@@ -22,8 +22,12 @@ export interface PushOptions {
   revision?: string;
   /** Of the repository, where it is made. Default: true. */
   private?: boolean;
+  /** Whether nothing is sent to a repository that is there and public. Default: false, and it is told. */
+  mustBePrivate?: boolean;
   /** Of the commit. */
   message?: string;
+  /** Patterns (`*`, `**`, `?`, `{a,b}`) on paths of files that go beside those that usually do. */
+  include?: readonly string[];
   onProgress?: UploadProgress;
   onNote?: (line: string) => void;
   signal?: AbortSignal;
@@ -65,12 +69,12 @@ const longestText = 64 * 2 ** 20;
 
 /**
  * What a push of a folder would send; asks nobody.
- * @throws LecternError FILE_MISSING, MODEL_FOLDER_INCOMPLETE, CHECKPOINT_INDEX_CORRUPT, FILE_OUTSIDE_FOLDER, FILE_TOO_LARGE, HUB_REFUSED
+ * @throws LecternError FILE_MISSING, MODEL_FOLDER_INCOMPLETE, CHECKPOINT_INDEX_CORRUPT, FILE_OUTSIDE_FOLDER, FILE_TOO_LARGE, HUB_REFUSED, HUB_NOTHING_ASKED
  * @example
  * const { files } = await planPush("runs/quickstart");
  */
-export async function planPush(folder: string): Promise<PushPlan> {
-  const { files, leftOut } = await publishedFiles(folder);
+export async function planPush(folder: string, { include }: Pick<PushOptions, "include"> = {}): Promise<PushPlan> {
+  const { files, leftOut } = await publishedFiles(folder, include);
   const planned: PlannedFile[] = [];
   for (const file of files) {
     if (mayNamePaths(file.path)) {
@@ -97,10 +101,11 @@ export async function planPush(folder: string): Promise<PushPlan> {
 export async function pushModel(folder: string, name: string, options: PushOptions = {}): Promise<PushReport> {
   const { onNote = () => undefined, onProgress } = options;
   const settings = options.settings ?? hubSettings();
-  const { files } = await planPush(folder);
+  const { files } = await planPush(folder, options);
   const repository = await repositoryToPush(settings, name, options.revision, options.signal);
   const context: HubContext = { settings, repository, signal: options.signal, refusalOfSending };
   const opened = await openRepository(context, options.private ?? true);
+  if (options.mustBePrivate && !opened.private) throw isPublic(repository.name);
   for (const line of notes(opened, repository.name, options.private ?? true)) onNote(line);
   const edited = files.filter((file) => file.edited).map((file) => file.path);
   if (edited.length > 0) onNote(`paths of this machine are left out of ${edited.join(", ")}`);
@@ -123,6 +128,13 @@ export async function pushModel(folder: string, name: string, options: PushOptio
   } finally {
     for (const { file } of contents) await file?.close();
   }
+}
+
+function isPublic(name: string): LecternError {
+  return new LecternError("HUB_REFUSED", {
+    message: `${name} is public on the hub, and was to be private; nothing was sent.`,
+    next: "Make it private in the settings of its page, or choose another name.",
+  });
 }
 
 function notes({ created, private: isPrivate }: OpenedRepository, name: string, asked: boolean): string[] {

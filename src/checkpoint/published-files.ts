@@ -6,13 +6,14 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { LecternError } from "../errors.js";
+import { matchesGlob } from "../files/path-glob.js";
 import { containedFile } from "../files/plain-file.js";
 import { notAFolder } from "./model-folder.js";
 import { readShardIndex } from "./sharded.js";
 import { isWeightFile, weightFileNames, weightsEntry } from "./weight-files.js";
 
 /** What a published file is, in the order in which they are listed. */
-export const publishedKinds = ["card", "model", "tokenizer", "onnx", "results"] as const;
+export const publishedKinds = ["card", "model", "tokenizer", "onnx", "results", "asked for"] as const;
 export type PublishedKind = (typeof publishedKinds)[number];
 
 export interface PublishedFile {
@@ -37,13 +38,17 @@ const kinds: readonly (readonly [RegExp, PublishedKind])[] = [
   [/^((all|train|eval)_results|trainer_state|export_report)\.json$|^recipe\.yaml$/, "results"],
 ];
 
+/** Never published, whatever is asked for: locks, and files that are being written. */
+const passing = /(^|\/)(\.lectern-lock|[^/]*\.lock|\.[^/]*\.partial)(\/|$)/;
+
 /**
  * The files of a model folder that are published.
- * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, MODEL_FOLDER_INCOMPLETE, CHECKPOINT_INDEX_CORRUPT, FILE_OUTSIDE_FOLDER
+ * @param asked patterns (`*`, `**`, `?`, `{a,b}`) on paths in the folder, of files that go with them
+ * @throws LecternError FILE_MISSING, FILE_NOT_READABLE, MODEL_FOLDER_INCOMPLETE, CHECKPOINT_INDEX_CORRUPT, FILE_OUTSIDE_FOLDER, HUB_NOTHING_ASKED
  * @example
  * const { files, leftOut } = await publishedFiles("runs/quickstart");
  */
-export async function publishedFiles(folder: string): Promise<PublishedFolder> {
+export async function publishedFiles(folder: string, asked: readonly string[] = []): Promise<PublishedFolder> {
   if (!existsSync(folder)) {
     throw new LecternError("FILE_MISSING", { message: `There is no model folder ${folder}.`, next: "Check the path." });
   }
@@ -64,8 +69,36 @@ export async function publishedFiles(folder: string): Promise<PublishedFolder> {
     } else leftOut.push(entries.some((entry) => entry.name === name && entry.isDirectory()) ? `${name}/` : name);
   }
   requireModel(folder, files, names);
+  for (const name of await askedFiles(folder, asked)) {
+    if (files.some((file) => file.path === name)) continue;
+    containedFile(folder, name, "a file to publish");
+    files.push({ path: name, kind: "asked for" });
+    if (leftOut.includes(name)) leftOut.splice(leftOut.indexOf(name), 1);
+  }
   files.sort((one, other) => publishedKinds.indexOf(one.kind) - publishedKinds.indexOf(other.kind));
   return { files, leftOut };
+}
+
+/** Paths of the files that the patterns fit. */
+async function askedFiles(folder: string, patterns: readonly string[]): Promise<string[]> {
+  if (patterns.length === 0) return [];
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)).split(path.sep).join("/"))
+    .filter((name) => !passing.test(name))
+    .sort();
+  const fits = patterns.map((pattern) => paths.filter((name) => matchesGlob(pattern, name)));
+  const vain = fits.findIndex((found) => found.length === 0);
+  if (vain >= 0) {
+    throw new LecternError("HUB_NOTHING_ASKED", {
+      message: `${folder} has no file ${patterns[vain]}.`,
+      expected: "the path of a file in the folder, or a pattern such as checkpoint-100/**",
+      received: paths.slice(0, 8).join(", "),
+      next: "See with --dry-run what is there.",
+    });
+  }
+  return [...new Set(fits.flat())];
 }
 
 /** The files of the weights that a reader of the folder would open; others, as the shards of an earlier save, are not the model. */

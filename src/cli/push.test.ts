@@ -55,6 +55,13 @@ test("--dry-run lists what would go, and asks nobody", async () => {
   expect(hub.log).toEqual([]);
 });
 
+test("--private and --public exclude each other; --include names files that go, too", async () => {
+  const both = await lectern(["push", "mine", "org/mine", "--private", "--public"]);
+  expect(both).toMatchObject({ code: 1, stderr: expect.stringMatching(/USAGE[^]*--public[^]*--private/) as string });
+  const { stdout } = await lectern(["push", "mine", "org/mine", "--private", "--include", "train.log", "--dry-run"]);
+  expect(stdout).toMatch(/train\.log +2 bytes {2}asked for\n/);
+});
+
 test("killed in the middle it goes on: what was there whole is not sent again", { timeout: 60_000 }, async () => {
   const graph = sha256(await readFile(path.join(root, "mine/onnx/model.onnx")));
   const held = new Promise<void>((resolve) => {

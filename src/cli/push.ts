@@ -1,12 +1,14 @@
 /** `lectern push FOLDER ORG/NAME`: a model folder to the Hugging Face Hub. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { planPush, pushModel, type PushPlan, type PushReport } from "../checkpoint/hub-push.js";
-import { withExamples } from "./help.js";
+import { collect, withExamples } from "./help.js";
 import { Output } from "./output.js";
 import { megabytes, transferProgress } from "./transfer-progress.js";
 
 interface PushOptions {
   public: boolean;
+  private: boolean;
+  include: string[];
   revision?: string;
   message?: string;
   dryRun: boolean;
@@ -19,7 +21,9 @@ export function registerPush(program: Command): void {
     .description("upload a model folder to the Hugging Face Hub, into a private repository unless it is told otherwise")
     .argument("<folder>", "what a training, an export or a conversion wrote")
     .argument("<name>", "ORGANISATION/NAME[@BRANCH], or NAME in the account of the token (HF_TOKEN)")
-    .option("--public", "make the repository public, where it is made", false)
+    .addOption(new Option("--public", "make the repository public, where it is made").default(false).conflicts("private"))
+    .option("--private", "make it private, as is the default, and send nothing to one that is there and public", false)
+    .option("--include <pattern>", "send these files of the folder, too: checkpoint-100/** or the like; may be repeated", collect, [])
     .option("--revision <branch>", "the branch to commit to, made from main where it is not there (default: main)")
     .option("--message <text>", "the message of the commit")
     .option("--dry-run", "list what would go, and how large it is, without asking the hub", false)
@@ -27,7 +31,7 @@ export function registerPush(program: Command): void {
     .action(async (folder: string, name: string, options: PushOptions) => {
       const output = new Output(options.json);
       if (options.dryRun) {
-        const plan = await planPush(folder);
+        const plan = await planPush(folder, options);
         output.result(inFigures(plan), () => planText(plan));
         return;
       }
@@ -35,6 +39,8 @@ export function registerPush(program: Command): void {
       const report = await pushModel(folder, name, {
         revision: options.revision,
         private: !options.public,
+        mustBePrivate: options.private,
+        include: options.include,
         message: options.message,
         onNote: (line) => output.note(line),
         onProgress: ({ file, sent, total, wasThere }) => {
