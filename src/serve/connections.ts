@@ -14,8 +14,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { refusal } from "./error-replies.js";
-import { type HttpErrorCode, httpErrors } from "./http-error.js";
+import { refusal, refuseRequest } from "./error-replies.js";
+import type { HttpErrorCode } from "./http-error.js";
 import { waitsToSend } from "./json-body.js";
 
 export interface ConnectionLimits {
@@ -58,7 +58,7 @@ export class Connections {
     server.on("connection", (socket) => this.add(socket));
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       if (this.owe(response)) handler(request, response);
-      else response.writeHead(httpErrors.QUEUE_FULL.status, { "retry-after": "1" }).end();
+      else refuseRequest(response, "QUEUE_FULL", `A connection may ask ${mostAtOnce} times before it has taken the replies.`, { "retry-after": "1" });
     });
     server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
       response.shouldKeepAlive = false; // a client that is answered without having been told to send may send the body or not

@@ -1,5 +1,5 @@
 /** From whatever went wrong to the one shape of error that clients are sent. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorCode, LecternError } from "../errors.js";
@@ -69,6 +69,13 @@ function afterRest(request: IncomingMessage, body: string): Readable {
   });
   request.on("end", end).on("error", end).on("close", end).resume();
   return reply;
+}
+
+/** Refuses a request that the routes never see. */
+export function refuseRequest(response: ServerResponse, code: HttpErrorCode, message: string, headers: Record<string, string> = {}): void {
+  const body = JSON.stringify(errorBody(new HttpError(code, message)));
+  response.writeHead(httpErrors[code].status, { ...headers, "content-type": "application/json; charset=utf-8", "content-length": Buffer.byteLength(body) });
+  response.end(body);
 }
 
 /** What is answered where there is no request yet, only a connection. */
