@@ -53,6 +53,8 @@ const settings: AnswerOptions[] = [
   { top_k: 3, handle_impossible_answer: true, max_seq_len: 128 },
   { handle_impossible_answer: true },
   { top_k: 5, max_answer_len: 3, max_seq_len: 80, doc_stride: 0 },
+];
+const alignments: AnswerOptions[] = [
   { top_k: 5, align_to_words: false },
   { top_k: 5, align_to_words: true },
 ];
@@ -66,7 +68,8 @@ async function cases(): Promise<Case[]> {
     { question: "Where [SEP] is it?", context: "It [CLS] is in [SEP] London, [MASK] not in [UNK] Paris." },
   );
   const last = { question: "Who?", context: "Ada.", options: { top_k: 4, handle_impossible_answer: true } };
-  return [...settings.flatMap((options) => asked.map((one) => ({ ...one, options }))), last];
+  const all = (options: AnswerOptions, some = asked) => some.map((one) => ({ ...one, options }));
+  return [...settings.flatMap((options) => all(options)), ...alignments.flatMap((options) => all(options, asked.slice(-6))), last];
 }
 
 function expectAlike(ours: readonly Answer[], theirs: readonly Answer[], about: string): void {
