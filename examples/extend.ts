@@ -12,7 +12,11 @@ await checkOp(Softplus); // its shapes against the runtime, its gradient against
 
 const colours = ["red", "green", "blue", "white", "black", "grey"];
 const rows = ["door", "boat", "coat", "kite"].flatMap((thing) =>
-  colours.map((colour): QuestionRow => ({ question: `Which colour has the ${thing}?`, context: `The old ${thing} is ${colour} now.`, answer: colour })),
+  colours.map((colour): QuestionRow => ({
+    question: `Which colour has the ${thing}?`,
+    context: `The old ${thing} is ${colour} now.`,
+    answer: colour,
+  })),
 );
 
 const [folder = "runs/extend"] = process.argv.slice(2);
@@ -26,7 +30,9 @@ const { model: trained, results } = await train(
   },
   { model, trainData: rows, evalData: rows.slice(0, 6) },
 );
-console.log(`${results.baseline_begins_right.toFixed(0)}% begin right before, ${results.begins_right.toFixed(0)}% after; F1 ${results.f1.toFixed(0)}`);
+console.log(
+  `${results.baseline_begins_right.toFixed(0)}% begin right before, ${results.begins_right.toFixed(0)}% after; F1 ${results.f1.toFixed(0)}`,
+);
 
 const reader = await QuestionAnswerer.from(trained);
 const [{ answer }] = await reader.answer([{ question: "Which colour has the boat?", context: "The old boat is green now." }]);

@@ -89,7 +89,9 @@ registerModel(
       const embeddings = tokenEmbeddings(sizes);
       const block = layer(config, dropout);
       const hidden = `x ${config.num_hidden_layers}`;
-      const layerNames = Object.fromEntries([...parts.map((part) => `attention.${part}`), "attention.norm", "inner", "outer", "norm"].map((name) => [name, name]));
+      const layerNames = Object.fromEntries(
+        [...parts.map((part) => `attention.${part}`), "attention.norm", "inner", "outer", "norm"].map((name) => [name, name]),
+      );
       return {
         kind: "encoder",
         network: {
@@ -100,7 +102,11 @@ registerModel(
               name: "embeddings",
               inputs: { input_ids: "input_ids", attention_mask: "attention_mask" },
               outputs: { x: "x 0", bias: "bias" },
-              parameters: checkpointNames(embeddings.parameters, "encoder.embeddings.", { word: "words", position: "positions", norm: "norm" }),
+              parameters: checkpointNames(embeddings.parameters, "encoder.embeddings.", {
+                word: "words",
+                position: "positions",
+                norm: "norm",
+              }),
             },
             ...numbered("encoder.layer", config.num_hidden_layers).map((path, index) => ({
               block,

@@ -5,7 +5,12 @@
  */
 import { type QuestionRow, train } from "lectern";
 
-const machines = { "difference engine": "Babbage", "mechanical calculator": "Leibniz", "punched card loom": "Jacquard", tabulator: "Hollerith" };
+const machines = {
+  "difference engine": "Babbage",
+  "mechanical calculator": "Leibniz",
+  "punched card loom": "Jacquard",
+  tabulator: "Hollerith",
+};
 
 function* questions(names: readonly string[]): Generator<QuestionRow> {
   for (const name of names) {

@@ -17,7 +17,11 @@ const entries: Record<string, string> = {
 const urlOf = (entry: string): string => new URL(`../${entries[entry]}`, import.meta.url).href;
 
 const programs = ["programs.md", "extending.md"].flatMap((page) =>
-  [...readFileSync(`docs/${page}`, "utf8").matchAll(/```ts\n(import .*?)```/gs)].map(([, text], index) => ({ page, title: `${page}, program ${index + 1}`, text })),
+  [...readFileSync(`docs/${page}`, "utf8").matchAll(/```ts\n(import .*?)```/gs)].map(([, text], index) => ({
+    page,
+    title: `${page}, program ${index + 1}`,
+    text,
+  })),
 );
 
 test("there are some on each page", () => {

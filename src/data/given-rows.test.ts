@@ -22,7 +22,10 @@ describe("rows", () => {
       { id: "mine-3", answers: [], impossible: true },
     ]);
     expect(report).toMatchObject({ examples: 4, repeatedIds: 1, repaired: 1, files: [{ path: "mine", format: "rows", questions: 4 }] });
-    expect(report.findings.flatMap(({ shown }) => shown).map(({ file, place }) => `${file}: ${place}`)).toEqual(["mine: row 1", "mine: row 2"]);
+    expect(report.findings.flatMap(({ shown }) => shown).map(({ file, place }) => `${file}: ${place}`)).toEqual([
+      "mine: row 1",
+      "mine: row 2",
+    ]);
   });
 
   test("stand beside files, and are called rows where they have no name", async () => {
@@ -38,7 +41,13 @@ describe("rows", () => {
 });
 
 describe("examples that were read before", () => {
-  const example: QaExample = { id: "a", question: "Which city?", context, answers: [{ text: "Rome", start: 3, written: "ROME" }], impossible: false };
+  const example: QaExample = {
+    id: "a",
+    question: "Which city?",
+    context,
+    answers: [{ text: "Rome", start: 3, written: "ROME" }],
+    impossible: false,
+  };
   const again = async (...examples: QaExample[]) => loadExamples({ rows: examples });
 
   test("stay what they are, what the program keeps with them too", async () => {

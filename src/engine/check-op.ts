@@ -51,15 +51,22 @@ export function opChecks(op: DefinedOp, runtime: Runtime): OpCheck[] {
     name: "has samples, and exactly one of a gradient, a definition by other ops, or neither by declaration",
     run: async () => {
       const rules = [vjp !== undefined, expand !== undefined, differentiable === false].filter(Boolean).length;
-      if (rules !== 1 || samples.length === 0) throw new Error(`${rules} of vjp, expand and differentiable: false, ${samples.length} samples`);
+      if (rules !== 1 || samples.length === 0)
+        throw new Error(`${rules} of vjp, expand and differentiable: false, ${samples.length} samples`);
     },
   };
   const ofSamples = samples.flatMap((sample, index): OpCheck[] => {
     const label = `case ${index + 1}, ${sample.inputs.map(({ shape }) => `[${shape}]`).join(" ")}`;
     const wanted = sample.gradientOf ?? sample.inputs.flatMap(({ dtype }, at) => (dtype === "float32" ? [at] : []));
-    const types = { name: `${label}: types are inferred as the runtime computes them, by either lowering`, run: () => checkTypes(op, sample, runtime) };
+    const types = {
+      name: `${label}: types are inferred as the runtime computes them, by either lowering`,
+      run: () => checkTypes(op, sample, runtime),
+    };
     if (differentiable === false || wanted.length === 0) return [types];
-    return [types, { name: `${label}: the gradient is that of central differences`, run: () => checkGradient(op, sample, wanted, runtime) }];
+    return [
+      types,
+      { name: `${label}: the gradient is that of central differences`, run: () => checkGradient(op, sample, wanted, runtime) },
+    ];
   });
   return [declaration, ...ofSamples];
 }
@@ -124,7 +131,9 @@ async function checkGradient(op: DefinedOp, sample: SampleCase, wanted: readonly
   for (const sizes of [batchSymbolic, allSymbolic]) {
     const symbolic = gradientGraph(op, applied(op, sample, sizes), wanted).graph;
     const computed = await computeGraph(runtime, symbolic, [...sample.inputs, ...weights]);
-    computed.forEach((gradient, at) => requireClose(gradient, gradients[at], 1e-5, `the gradient of input ${wanted[at]}, with symbolic sizes`));
+    computed.forEach((gradient, at) =>
+      requireClose(gradient, gradients[at], 1e-5, `the gradient of input ${wanted[at]}, with symbolic sizes`),
+    );
   }
 }
 

@@ -55,9 +55,19 @@ describe("a metric of a program", () => {
     const events: TrainEvent[] = [];
     const output_dir = join(folder, "run");
     const options: TrainOptions = { model, trainData: examples, evalData: examples, onEvent: (event) => void events.push(event) };
-    const steps = { max_steps: 3, eval_steps: 1, save_steps: 1, eval_strategy: "steps", max_length: 96, stride: 32, learning_rate: 0.01 } as const;
+    const steps = {
+      max_steps: 3,
+      eval_steps: 1,
+      save_steps: 1,
+      eval_strategy: "steps",
+      max_length: 96,
+      stride: 32,
+      learning_rate: 0.01,
+    } as const;
     const best = { load_best_model_at_end: true, metric_for_best_model: "liking" };
-    const { results } = await having([{ name: "liking", overall: () => values[evaluations++] }], () => train({ ...steps, ...best, output_dir }, options));
+    const { results } = await having([{ name: "liking", overall: () => values[evaluations++] }], () =>
+      train({ ...steps, ...best, output_dir }, options),
+    );
     expect(results).toMatchObject({ baseline_liking: 5, liking: 9 });
     expect(events.flatMap((event) => (event.type === "evaluation" ? [event.metrics["eval_liking"]] : []))).toEqual(values);
     expect(events.at(-1)).toMatchObject({ type: "done", loadedBest: join(output_dir, "checkpoint-2") });

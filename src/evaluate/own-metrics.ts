@@ -1,6 +1,6 @@
 /**
- * Metrics that a program adds. Each is a figure of every evaluation from then on, beside exact match and F1: `eval_NAME` in logs, trainer_state.json
- * and TensorBoard, a name for metric_for_best_model, a line of `evaluateModel` and of the report.
+ * Metrics that a program adds. Each is a figure of every evaluation from then on, beside exact match and F1: `eval_NAME` in logs,
+ * trainer_state.json and TensorBoard, a name for metric_for_best_model, a line of `evaluateModel` and of the report.
  */
 import { LecternError } from "../errors.js";
 import { describeValue } from "../text/describe-value.js";
@@ -21,7 +21,8 @@ export type Metric = {
 );
 
 /** Names of figures that evaluations have of their own. */
-const taken = /^(?:(?:HasAns_|NoAns_|best_|plain_|baseline_|eval_|train_).*|(?:exact|f1)(?:_low|_high)?|exact_match|total|unigram_f1|levenshtein_.*|epoch|step)$/;
+const taken =
+  /^(?:(?:HasAns_|NoAns_|best_|plain_|baseline_|eval_|train_).*|(?:exact|f1)(?:_low|_high)?|exact_match|total|unigram_f1|levenshtein_.*|epoch|step)$/;
 const metrics = new Map<string, Metric>();
 
 /**

@@ -1,4 +1,7 @@
-/** Modules of a person's own that add models, ops, metrics and forms when they are imported (docs/extending.md): `--import FILE`, also in processes that are started. */
+/**
+ * Modules of a person's own that add models, ops, metrics and forms when they are imported (docs/extending.md): `--import FILE`, also in
+ * processes that are started.
+ */
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";

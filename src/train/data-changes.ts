@@ -15,7 +15,8 @@ const sides = { train: "training", evaluation: "evaluation" } as const;
 const savedData = z.object({ train: dataIdentitySchema, evaluation: dataIdentitySchema });
 
 /**
- * What to tell of data that are no longer those of a checkpoint, a sentence a side. Nothing where it has no such file, or one that is of another form.
+ * What to tell of data that are no longer those of a checkpoint, a sentence a side. Nothing where it has no such file, or one that is of
+ * another form.
  * @example
  * await dataChanges("runs/mine/checkpoint-500", data); // ["the training data were 24 questions of a.json …"]
  */

@@ -21,12 +21,24 @@ afterAll(() => rm(folder, { recursive: true }));
 const capitals = ["Paris", "Rome", "Madrid", "Lisbon", "Vienna", "Athens", "Dublin", "Oslo"];
 const rows: QuestionRow[] = capitals.map((answer, index) => {
   const before = `Line ${index} of the list names `;
-  return { question: `Which city does line ${index} name?`, context: `${before}${answer}.`, answers: { text: [answer], answer_start: [before.length] } };
+  return {
+    question: `Which city does line ${index} name?`,
+    context: `${before}${answer}.`,
+    answers: { text: [answer], answer_start: [before.length] },
+  };
 });
 
 let runs = 0;
 const newRun = (): string => join(folder, `run-${runs++}`);
-const short: Partial<RecipeInput> = { max_steps: 2, max_length: 64, stride: 16, report_to: [], logging_steps: 1, save_steps: 2, learning_rate: 0.01 };
+const short: Partial<RecipeInput> = {
+  max_steps: 2,
+  max_length: 64,
+  stride: 16,
+  report_to: [],
+  logging_steps: 1,
+  save_steps: 2,
+  learning_rate: 0.01,
+};
 const run = (options: TrainOptions, recipe: Partial<RecipeInput> = {}) => train({ ...short, output_dir: newRun(), ...recipe }, options);
 const json = async (...path: string[]) => JSON.parse(await readFile(join(...path), "utf8")) as Record<string, unknown>;
 
@@ -38,7 +50,12 @@ describe("rows in memory", () => {
   test("train and evaluate like the same rows in a file: losses and figures are equal", async () => {
     const file = join(folder, "trainData.jsonl");
     await writeFile(file, rows.map((row) => JSON.stringify(row)).join("\n"));
-    const figures = ({ results }: { results: Record<string, number> }) => [results.train_loss, results.baseline_f1, results.f1, results.eval_loss];
+    const figures = ({ results }: { results: Record<string, number> }) => [
+      results.train_loss,
+      results.baseline_f1,
+      results.f1,
+      results.eval_loss,
+    ];
     const fromFile = await run({ model }, { train_files: file, eval_files: file });
     const fromMemory = await run({ model, trainData: rows, evalData: rows });
     const fromStream = await run({ model, trainData: oneByOne(rows), evalData: new Set(rows) });
@@ -54,7 +71,10 @@ describe("rows in memory", () => {
   test("take the place of the recipe's files, which is told, and so is what was found in them", async () => {
     const notes: string[] = [];
     const recipe = join(folder, "files.yaml");
-    await writeFile(recipe, `model: nowhere\ntrain_files: nowhere.json\neval_file: nowhere.json\nmax_steps: 1\nmax_length: 64\nstride: 16\noutput_dir: ${newRun()}\n`);
+    await writeFile(
+      recipe,
+      `model: nowhere\ntrain_files: nowhere.json\neval_file: nowhere.json\nmax_steps: 1\nmax_length: 64\nstride: 16\noutput_dir: ${newRun()}\n`,
+    );
     const moved = { ...rows[0], answers: { text: ["Paris"], answer_start: [3] } };
     await train(recipe, { model, trainData: [...rows, moved], evalData: rows, onNote: (line) => notes.push(line) });
     expect(notes).toEqual(
@@ -74,7 +94,9 @@ describe("rows in memory", () => {
     const { results } = await run({ model, trainData: bad }, { max_bad_rows: 1 });
     expect(results.train_steps).toBe(2);
     await expect(run({ model, trainData: [] })).rejects.toThrow(/trainData holds no question\.[^]*a generator gives them once/);
-    await expect(run({ model, trainData: "train.json" as unknown as QuestionRow[] })).rejects.toThrow(/trainData holds no rows[^]*train_files/);
+    await expect(run({ model, trainData: "train.json" as unknown as QuestionRow[] })).rejects.toThrow(
+      /trainData holds no rows[^]*train_files/,
+    );
     await expect(run({ model, trainData: 5 as unknown as QuestionRow[] })).rejects.toThrow(/trainData holds no rows/);
   });
 
@@ -92,13 +114,19 @@ describe("rows in memory", () => {
 
 describe("what is missing or given twice is told", () => {
   const codeOf = async (work: Promise<unknown>) => {
-    const error: unknown = await work.then(() => undefined, (thrown: unknown) => thrown);
+    const error: unknown = await work.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     if (!(error instanceof LecternError)) throw new Error("no LecternError was thrown", { cause: error });
     return [error.code, error.detail.message];
   };
 
   test("neither files nor rows, neither a model in the recipe nor as an option", async () => {
-    expect(await codeOf(train({ ...short }, {}))).toEqual(["RECIPE_VALUE", expect.stringMatching(/model is missing[^]*train_files is missing/)]);
+    expect(await codeOf(train({ ...short }, {}))).toEqual([
+      "RECIPE_VALUE",
+      expect.stringMatching(/model is missing[^]*train_files is missing/),
+    ]);
     expect(await codeOf(train({ ...short, model }))).toEqual(["RECIPE_VALUE", expect.stringContaining("train_files is missing")]);
     await expect(train({ ...short, model })).rejects.toThrow(/next: .* Or give the option trainData\./);
   });
@@ -123,7 +151,10 @@ test("a run that goes on with other rows says so, and with the same ones does no
   const output_dir = newRun();
   const again = async (trainData: QuestionRow[], max_steps: number) => {
     const notes: string[] = [];
-    await run({ model, trainData, onEvent: (event) => void (event.type === "start" && notes.push(...event.notes)) }, { output_dir, max_steps, resume_from_checkpoint: max_steps > 2 });
+    await run(
+      { model, trainData, onEvent: (event) => void (event.type === "start" && notes.push(...event.notes)) },
+      { output_dir, max_steps, resume_from_checkpoint: max_steps > 2 },
+    );
     return notes;
   };
   await again(rows, 2);

@@ -14,7 +14,10 @@ export interface TrainOptions extends GivenData {
   model?: string;
   /** Settings that win over the recipe's, as on the command line: `["learning_rate=1e-4"]`. */
   overrides?: readonly string[];
-  /** Told what the recipe has under another name or without effect, and what the data and the model are: what `lectern train` says before the first step. */
+  /**
+   * Told what the recipe has under another name or without effect, and what the data and the model are: what `lectern train` says before the
+   * first step.
+   */
   onNote?: (line: string) => void;
   /** Told of every step, log entry, evaluation and checkpoint. */
   onEvent?: (event: TrainEvent) => void;

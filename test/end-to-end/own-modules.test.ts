@@ -35,7 +35,16 @@ afterAll(() => place.remove());
 describe("a module that adds a model, a metric and a form of data", () => {
   test("makes them known to train and evaluate", async () => {
     const data = ["train_files=data.jsonl", "eval_files=data.jsonl", "metric_for_best_model=characters", "load_best_model_at_end=true"];
-    const trained = await place.lectern("train", "recipe.yaml", "model=mine", ...data, "max_steps=4", "output_dir=run", "--import", "parts.mjs");
+    const trained = await place.lectern(
+      "train",
+      "recipe.yaml",
+      "model=mine",
+      ...data,
+      "max_steps=4",
+      "output_dir=run",
+      "--import",
+      "parts.mjs",
+    );
     expect([trained.code, trained.stdout]).toEqual([0, expect.stringMatching(/\ncharacters +\d/)]);
     expect(await place.json("run", "eval_results.json")).toHaveProperty("eval_characters");
     expect(await place.json("run", "config.json")).toMatchObject({ model_type: "mine", architectures: ["MineForQuestionAnswering"] });

@@ -23,7 +23,8 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "lectern-package-"));
   user = join(folder, "a package of a user");
   mkdirSync(inUser("node_modules"), { recursive: true });
-  const npm = (...words: string[]): string => execFileSync("npm", words, { encoding: "utf8", stdio: "pipe", shell: process.platform === "win32" });
+  const npm = (...words: string[]): string =>
+    execFileSync("npm", words, { encoding: "utf8", stdio: "pipe", shell: process.platform === "win32" });
   if (!existsSync("dist/index.js")) npm("run", "build");
   npm("pack", "--ignore-scripts", "--pack-destination", folder);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"))!;
@@ -52,10 +53,23 @@ test("its program trains a model, with an op and a metric, that are all its own"
 test("the verbs import its module: evaluate, and export with the op in standard operators", () => {
   const own = ["--model", inUser("runs/run"), "--import", inUser("dist/own-parts.js")];
   const windows = ["--max-length", "64", "--stride", "16", "--max-samples", "4"];
-  const figures = JSON.parse(lectern("evaluate", ...own, "--data", "starter/squad/dev.json", ...windows, "--json")) as Record<string, number>;
+  const figures = JSON.parse(lectern("evaluate", ...own, "--data", "starter/squad/dev.json", ...windows, "--json")) as Record<
+    string,
+    number
+  >;
   expect(figures).toMatchObject({ begins_right: expect.any(Number) as number, eval_samples: 4 });
   lectern("export", ...own, "--to", inUser("exported"), "--format", "onnx");
   expect(readFileSync(inUser("exported/onnx/model.onnx")).includes("Softplus")).toBe(true);
-  const asked = lectern("ask", "--model", inUser("exported"), "--import", inUser("dist/own-parts.js"), "--context", "NOTICE", "Which data?", "--json");
+  const asked = lectern(
+    "ask",
+    "--model",
+    inUser("exported"),
+    "--import",
+    inUser("dist/own-parts.js"),
+    "--context",
+    "NOTICE",
+    "Which data?",
+    "--json",
+  );
   expect(JSON.parse(asked)).toMatchObject({ answer: expect.any(String) as string });
 });

@@ -41,12 +41,23 @@ describe("an op of a program", () => {
   const lower: OpDefinition["lower"] = (emit, [x]) => [emit.node("Softplus", [x])];
   let made = 0;
   const softplus = (parts: Partial<Pick<OpDefinition, "infer" | "lower">> & { vjp?: OpDefinition["vjp"] }): DefinedOp =>
-    defineOp({ name: `Own${made++}`, infer: ([x]) => [x], vjp: ({ dy, inputs: [x] }) => [mul(dy, sigmoid(x))], lower, sample: samples, ...parts });
+    defineOp({
+      name: `Own${made++}`,
+      infer: ([x]) => [x],
+      vjp: ({ dy, inputs: [x] }) => [mul(dy, sigmoid(x))],
+      lower,
+      sample: samples,
+      ...parts,
+    });
 
   test("passes where it is right", () => checkOp(softplus({}), testRuntime()));
 
   test.each<[string, Parameters<typeof softplus>[0], RegExp]>([
-    ["a gradient", { vjp: ({ dy, inputs: [x] }) => [mul(dy, mul(sigmoid(x), 1.1))] }, /case 1, \[2,3\]: .*the gradient of input 0 differs by 0\.1/],
+    [
+      "a gradient",
+      { vjp: ({ dy, inputs: [x] }) => [mul(dy, mul(sigmoid(x), 1.1))] },
+      /case 1, \[2,3\]: .*the gradient of input 0 differs by 0\.1/,
+    ],
     ["a shape", { infer: ([x]) => [{ dtype: x.dtype, shape: [...x.shape].reverse() }] }, /case 1/],
     ["a lowering", { lower: (emit, [x]) => [emit.node(emit.fused ? "Softplus" : "Relu", [x])] }, /output 0 in standard operators differs/],
   ])("is told %s that is wrong, and on which sample", async (_what, parts, told) => {

@@ -12,7 +12,14 @@ let folder: string;
 beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "lectern-fresh-"))));
 afterAll(() => rm(folder, { recursive: true }));
 
-const config = { model_type: "bert", hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, max_position_embeddings: 64 };
+const config = {
+  model_type: "bert",
+  hidden_size: 16,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  intermediate_size: 32,
+  max_position_embeddings: 64,
+};
 const options: FreshReaderOptions = { config, tokenizer: join(starter, "minilm-l6") };
 const weights = (name: string) => readFile(join(folder, name, "model.safetensors"));
 
@@ -28,7 +35,12 @@ test("a fresh reader has all its weights, a tokenizer, and a config that names i
 });
 
 test("its weights follow from the seed", async () => {
-  for (const [name, seed] of [["a", 7], ["b", 7], ["c", 8]] as const) await writeFreshReader(join(folder, name), { ...options, seed });
+  for (const [name, seed] of [
+    ["a", 7],
+    ["b", 7],
+    ["c", 8],
+  ] as const)
+    await writeFreshReader(join(folder, name), { ...options, seed });
   expect((await weights("a")).equals(await weights("b"))).toBe(true);
   expect((await weights("a")).equals(await weights("c"))).toBe(false);
 });
@@ -36,7 +48,8 @@ test("its weights follow from the seed", async () => {
 test("a folder in use, a config of no model, and a tokenizer that is too large are refused", async () => {
   await writeFreshReader(join(folder, "used"), options);
   await expect(writeFreshReader(join(folder, "used"), options)).rejects.toMatchObject({ code: "FOLDER_NOT_EMPTY" });
-  const refused = (other: Record<string, unknown>) => writeFreshReader(join(folder, "new"), { ...options, config: { ...config, ...other } });
+  const refused = (other: Record<string, unknown>) =>
+    writeFreshReader(join(folder, "new"), { ...options, config: { ...config, ...other } });
   await expect(refused({ model_type: "nothing" })).rejects.toMatchObject({ code: "UNKNOWN_MODEL_TYPE" });
   await expect(refused({ num_attention_heads: 3 })).rejects.toMatchObject({ code: "BAD_MODEL_CONFIG" });
   await expect(refused({ vocab_size: 100 })).rejects.toMatchObject({ code: "VOCABULARY_MISMATCH" });

@@ -1,4 +1,7 @@
-/** A model that nobody has trained, as a folder to start from: an architecture of one's own has no other, and every experiment from scratch needs one. */
+/**
+ * A model that nobody has trained, as a folder to start from: an architecture of one's own has no other, and every experiment from scratch
+ * needs one.
+ */
 import { dirname } from "node:path";
 import { writeFolderAtomic } from "../../checkpoint/atomic.js";
 import { resolveModel } from "../../checkpoint/hub.js";
