@@ -17,6 +17,7 @@ export { trainRun } from "./train/train-run.js";
 export { type AnswersFor, type CallOptions, type OpenOptions, QuestionAnswerer } from "./tasks/extractive/question-answerer.js";
 export type { PreparedQuestion, Question } from "./tasks/extractive/prepared-question.js";
 export type { AnswerOptions, ResolvedAnswerOptions } from "./tasks/extractive/answer-options.js";
+export type { AlignToWords } from "./tasks/extractive/answer-places.js";
 export type { Answer } from "./tasks/extractive/answer-spans.js";
 
 export { type DecodedAnswers, decodeAnswers, type DecodeOptions, type Span, type SpanLogits } from "./tasks/extractive/decode.js";

@@ -76,6 +76,15 @@ test("answers as transformers' pipeline where that is asked for, as lectern eval
   expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/^error USAGE: --align-to-words is for the pipeline's answers[^]*Add --decoding pipeline/)]);
 });
 
+test("tells how many questions were cut, in JSON too", async () => {
+  const rows = ["Who?", "Who wrote ".repeat(40)].map((question, id) => ({ id, question, context: "Ada wrote it." }));
+  await writeFile(join(folder, "long.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  const settings = ["--model", join(folder, "tiny"), "--data", join(folder, "long.jsonl"), "--max-length", "64", "--stride", "16", "--out", join(folder, "long")];
+  expect((await runVerb(registerPredict, "predict", ...settings)).stderr).toBe("1 of 2 questions are longer than half of a window (32 tokens), and were read up to there.\n");
+  const { stdout } = await runVerb(registerPredict, "predict", ...settings, "--restart", "--json");
+  expect(JSON.parse(stdout)).toEqual({ questions: 2, carriedOver: 0, questionsCut: 1, out: join(folder, "long") });
+});
+
 describe("of questions without answer", () => {
   const row = (id: string, more: object) => ({ id, question: "Who wrote it?", context: "Ada wrote it in London.", ...more });
   const answered = row("answered", { answers: [{ text: "Ada", answer_start: 0 }] });
@@ -157,7 +166,7 @@ describe("killed and run again, its files are byte for byte those of a run that 
       truncateSync(journalOf("again"), length);
       const { exitCode, stdout, stderr } = await inFolder("again", "--json");
       expect([exitCode, stderr]).toEqual([0, ""]);
-      expect(JSON.parse(stdout)).toEqual({ questions, carriedOver: groups * 128, out: join(folder, "again") });
+      expect(JSON.parse(stdout)).toEqual({ questions, carriedOver: groups * 128, questionsCut: 0, out: join(folder, "again") });
       await expectSameAsWhole("again");
     }
   });

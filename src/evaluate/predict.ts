@@ -58,6 +58,8 @@ export interface Predicted {
   readonly questions: number;
   /** Of these, answered by an earlier run. */
   readonly carriedOver: number;
+  /** Of those answered now: longer than half of a window, and read up to there. */
+  readonly questionsCut: number;
 }
 
 /** Questions of a group: what a kill costs at most. */
@@ -92,7 +94,7 @@ export async function predict(
   };
   return withFileLock(path.join(folder, ".predictions.lock"), signal, async () => {
     const journal = await openPredictionJournal(folder, identity, options.restart ?? false);
-    if (journal.isComplete) return { questions: examples.length, carriedOver: examples.length };
+    if (journal.isComplete) return { questions: examples.length, carriedOver: examples.length, questionsCut: 0 };
     const program = await createReaderInference(runtime, reader);
     try {
       const carriedOver = Math.min(journal.groups * questionsAtOnce, examples.length);
@@ -117,7 +119,7 @@ export async function predict(
       }
       await journal.finish();
       if (questionsCut > 0) onNote?.(describeQuestionsCut({ questionsCut, examples: examples.length - carriedOver }, maxLength));
-      return { questions: examples.length, carriedOver };
+      return { questions: examples.length, carriedOver, questionsCut };
     } finally {
       await journal.close();
       program.release();
