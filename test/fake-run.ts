@@ -106,7 +106,8 @@ export function openFakeRun(recipe: Recipe, options: FakeRunOptions = {}): Run<S
       changes: async () => [],
     },
     card: {
-      baseModel: "eight numbers",
+      startedFrom: recipe.model,
+      baseModel: "org/eight-numbers",
       license: "apache-2.0",
       languages: ["en"],
       pipelineTag: "question-answering",

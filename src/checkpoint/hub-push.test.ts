@@ -74,6 +74,15 @@ describe("a push", () => {
     expect(text("tokenizer.json")).toContain('"/usr/bin"'); // a token is no path
   });
 
+  test("writes a card where there is none", async () => {
+    await rm(path.join(folder, "README.md"));
+    await writeFile(path.join(folder, "config.json"), '{"architectures": ["BertForQuestionAnswering"]}');
+    await push();
+    expect(Buffer.from(onHub()["README.md"]).toString()).toBe(
+      "---\nlibrary_name: transformers\npipeline_tag: question-answering\ntags:\n  - lectern\n---\n\n# mine\n",
+    );
+  });
+
   test("sends only what differs, and nothing a second time", async () => {
     const { commit } = await push();
     hub.log.length = 0;

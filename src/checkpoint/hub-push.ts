@@ -13,8 +13,9 @@ import { answered, sendLargeFile, type UploadProgress } from "./hub-large-files.
 import { listFiles } from "./hub-listing.js";
 import { openRepository, refusalOfSending, repositoryToPush, type OpenedRepository } from "./hub-repository.js";
 import { answeredJson, apiOf, hubFetch, pageOf, pauseBefore, usualAttempts, type HubContext } from "./hub-request.js";
+import { readModelConfig } from "./model-folder.js";
 import { publishedFiles, type PublishedFile } from "./published-files.js";
-import { mayNamePaths, publishedText } from "./published-text.js";
+import { bareCard, mayNamePaths, publishedText } from "./published-text.js";
 import { SteadyFile } from "./steady-file.js";
 
 export interface PushOptions {
@@ -56,7 +57,7 @@ export interface PlannedFile extends PublishedFile {
   readonly bytes: number;
   /** Paths of this machine were taken out of it. */
   readonly edited: boolean;
-  /** Its text, of those that are edited. */
+  /** Its text, of those that are edited or written for the hub. */
   readonly text?: string;
 }
 
@@ -86,6 +87,11 @@ export async function planPush(folder: string, { include }: Pick<PushOptions, "i
       planned.push({ ...file, bytes: content.bytes, edited: false });
       await content.close();
     }
+  }
+  if (!files.some((file) => file.path === "README.md")) {
+    const config = files.some((file) => file.path === "config.json") ? await readModelConfig(folder) : {};
+    const text = bareCard(path.basename(path.resolve(folder)), config["architectures"]);
+    planned.unshift({ path: "README.md", kind: "card", bytes: Buffer.byteLength(text), edited: false, text });
   }
   return { files: planned, leftOut };
 }

@@ -60,6 +60,12 @@ export async function resolveModel(nameOrFolder: string, options: ResolveOptions
   return downloadModel(nameOrFolder, options);
 }
 
+/** The name on the hub that `resolveModel` would take a text for, without its revision; undefined for a folder and what looks like a path. */
+export function hubName(nameOrFolder: string): string | undefined {
+  if (existsSync(nameOrFolder) || looksLikePath(nameOrFolder)) return undefined;
+  return parseRepositoryName("model", nameOrFolder)?.name;
+}
+
 /** Folders that models are usually kept in; nobody on the hub who publishes models is called so. */
 const usualFolders = /^(runs|out|outputs?|results|models?|checkpoints?|starter|recipes|data|tmp|exports?|exported)[\\/]/i;
 

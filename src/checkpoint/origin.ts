@@ -1,4 +1,4 @@
-/** What a model folder says of its own origin: the licence and base model in the front matter of its README.md (a Hub model card). */
+/** What a model folder says of its own origin: the licence, base model and languages in the front matter of its README.md (a Hub model card). */
 import { parse } from "yaml";
 import { readContainedText } from "../files/plain-file.js";
 
@@ -7,6 +7,8 @@ export interface ModelOrigin {
   readonly license?: string;
   /** Hub name of the model that this one was made of. */
   readonly baseModel?: string;
+  /** ISO 639 codes. */
+  readonly languages?: readonly string[];
 }
 
 const longestCard = 4 * 2 ** 20;
@@ -21,11 +23,13 @@ export async function readModelOrigin(folder: string): Promise<ModelOrigin> {
   } catch {
     return {};
   }
-  const { license, base_model: base } = (fields ?? {}) as Record<string, unknown>;
-  const baseModel = Array.isArray(base) ? base[0] : base;
+  const { license, base_model: base, language } = (fields ?? {}) as Record<string, unknown>;
+  const baseModel: unknown = Array.isArray(base) ? base[0] : base;
+  const languages = [language].flat().filter((code): code is string => typeof code === "string");
   return {
     ...(typeof license === "string" && { license }),
     ...(typeof baseModel === "string" && { baseModel }),
+    ...(languages.length > 0 && { languages }),
   };
 }
 

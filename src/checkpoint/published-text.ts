@@ -3,7 +3,7 @@
  * and a card names as its base model and data sets only what the hub can have.
  */
 import path from "node:path";
-import { type Document, isMap, isScalar, isSeq, parseDocument, visit } from "yaml";
+import { type Document, isMap, isScalar, isSeq, parseDocument, stringify, visit } from "yaml";
 import { LecternError } from "../errors.js";
 import { isRepositoryName } from "./hub-names.js";
 
@@ -32,7 +32,10 @@ function isLocalPath(text: string): boolean {
   return /^(\/[^/\s][^/]*\/.|[A-Za-z]:[\\/].|\\\\.|~[\\/].|file:\/\/.)/.test(text) && !text.includes("\n");
 }
 
-const lastPart = (text: string): string => path.win32.basename(text); // takes both kinds of slashes
+/** What others get to see of a path: its last part. */
+export function lastPart(file: string): string {
+  return path.win32.basename(file); // takes both kinds of slashes
+}
 
 function stringOf(literal: string): string | undefined {
   try {
@@ -75,6 +78,16 @@ function publishedCard(text: string): string {
   }
   const named = withoutForeignNames(document);
   return `${open}${withoutPaths(document) || named ? document.toString({ lineWidth: 0 }).trimEnd() : matter}${body}`;
+}
+
+/**
+ * The card of a folder that has none.
+ * @param architectures as config.json names them
+ */
+export function bareCard(name: string, architectures: unknown): string {
+  const answers = Array.isArray(architectures) && architectures.some((one) => typeof one === "string" && one.endsWith("ForQuestionAnswering"));
+  const fields = { library_name: "transformers", ...(answers && { pipeline_tag: "question-answering" }), tags: ["lectern"] };
+  return `---\n${stringify(fields)}---\n\n# ${name}\n`;
 }
 
 /** Takes out of `base_model` and `datasets` what is no name on the hub: it refuses a card that names a path there. */

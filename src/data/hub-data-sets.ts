@@ -50,6 +50,11 @@ export function isHubSource(name: string): boolean {
   return name.startsWith("hub:");
 }
 
+/** ORGANISATION/NAME of a data set on the hub that a source names; undefined for other sources. */
+export function hubDataSet(source: string): string | undefined {
+  return isHubSource(source) ? parseRepositoryName("dataset", source.slice("hub:".length).split(":")[0])?.name : undefined;
+}
+
 /**
  * Brings one split into the cache; what is there already is not fetched again.
  * @throws LecternError HUB_NAME, HUB_SPLIT, HUB_NO_DATA, HUB_OFFLINE, HUB_UNREACHABLE, HUB_NOT_FOUND, HUB_UNAUTHORIZED, HUB_FORBIDDEN,

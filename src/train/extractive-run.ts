@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
-import { resolveModel } from "../checkpoint/hub.js";
+import { hubName, resolveModel } from "../checkpoint/hub.js";
 import { openModelFolder } from "../checkpoint/model-folder.js";
 import { readModelOrigin } from "../checkpoint/origin.js";
 import { openSafetensors, writeSafetensors } from "../checkpoint/safetensors.js";
@@ -88,9 +88,10 @@ export async function openExtractiveRun(recipe: Recipe, given: GivenData = {}): 
       evaluation: dataIdentity(data.evaluation, recipe.eval_files),
     }),
     card: {
-      baseModel: origin.baseModel ?? recipe.model,
+      startedFrom: recipe.model,
+      baseModel: hubName(recipe.model) ?? (origin.baseModel === undefined ? undefined : hubName(origin.baseModel)),
       license: origin.license,
-      languages: ["en"],
+      languages: origin.languages,
       pipelineTag: "question-answering",
       taskName: "Extractive question answering",
       trainDatasets: recipe.train_files,

@@ -1,27 +1,32 @@
 /**
  * The model card: README.md with the YAML front matter that the Hugging Face Hub reads (huggingface.co/docs/hub/model-cards): licence,
- * language, base model, data sets, metrics and the results as a model-index.
+ * language, base model, data sets, metrics and the results as a model-index. The front matter names models and data sets of the hub only; of files
+ * and folders the card has the name, never where on this machine they lie.
  */
 import { stringify } from "yaml";
+import { lastPart } from "../checkpoint/published-text.js";
+import { hubDataSet } from "../data/hub-data-sets.js";
 import { ownMetricNames } from "../evaluate/own-metrics.js";
 import type { Recipe } from "./recipe.js";
 
 /** What a run knows of its model and data. */
 export interface ModelCardFacts {
   /** Hub name or folder that the training started from. */
-  baseModel: string;
+  startedFrom: string;
+  /** Hub name of the model that it is made of, where that is known. */
+  baseModel?: string;
   /** SPDX-like identifier as the Hub writes it (apache-2.0, mit, …), when it is known. */
   license?: string;
-  /** ISO 639-1 codes. */
-  languages: string[];
+  /** ISO 639 codes, where they are known. */
+  languages?: readonly string[];
   /** transformers' pipeline tag, e.g. question-answering. */
   pipelineTag: string;
   /** What people call the task, e.g. Extractive question answering. */
   taskName: string;
-  /** Names of the training data sets or files. */
-  trainDatasets: string[];
+  /** Training data as the recipe names them: files, `hub:` data sets, rows. */
+  trainDatasets: readonly string[];
   /** Likewise of the evaluation data. */
-  evaluationDatasets: string[];
+  evaluationDatasets: readonly string[];
   trainSamples: number;
   evaluationSamples: number;
   /** Trained parameters, frozen ones not counted. */
@@ -59,7 +64,7 @@ const shownSettings = [
  * @param results figures as in all_results.json
  */
 export function modelCard(facts: ModelCardFacts, recipe: Recipe, results: Record<string, number>): string {
-  const name = recipe.output_dir.split(/[\\/]/).filter(Boolean).at(-1) ?? recipe.output_dir;
+  const name = lastPart(recipe.output_dir);
   return `---\n${stringify(frontMatter(name, facts, results), { lineWidth: 0 })}---\n\n${body(name, facts, recipe, results)}`;
 }
 
@@ -67,14 +72,15 @@ function frontMatter(name: string, facts: ModelCardFacts, results: Record<string
   const metrics = shownFigures.flatMap((figure) =>
     "metric" in figure && figure.name in results ? [{ type: figure.metric, name: figure.title, value: results[figure.name] }] : [],
   );
-  const evaluated = facts.evaluationDatasets.join(", ");
+  const datasets = [...new Set(facts.trainDatasets.map(hubDataSet).filter((found) => found !== undefined))];
+  const evaluated = facts.evaluationDatasets.map((source) => hubDataSet(source) ?? lastPart(source)).join(", ") || "a part of the training data";
   return {
     ...(facts.license !== undefined && { license: facts.license }),
-    language: facts.languages,
+    ...(facts.languages !== undefined && { language: facts.languages }),
     library_name: "transformers",
     pipeline_tag: facts.pipelineTag,
-    base_model: facts.baseModel,
-    datasets: facts.trainDatasets,
+    ...(facts.baseModel !== undefined && { base_model: facts.baseModel }),
+    ...(datasets.length > 0 && { datasets }),
     tags: ["lectern", facts.pipelineTag],
     metrics: metrics.map(({ type }) => type),
     ...(metrics.length > 0 && {
@@ -101,13 +107,13 @@ function body(name: string, facts: ModelCardFacts, recipe: Recipe, results: Reco
   const settings = shownSettings.map((key) => [`\`${key}\``, String(recipe[key])]);
   return `# ${name}
 
-${facts.taskName}, fine-tuned with Lectern from \`${facts.baseModel}\` (${facts.trainedParameters.toLocaleString("en")} trained parameters).
+${facts.taskName}, fine-tuned with Lectern from \`${facts.baseModel ?? lastPart(facts.startedFrom)}\` (${facts.trainedParameters.toLocaleString("en")} trained parameters).
 
 ## Data
 
 Trained on ${facts.trainSamples.toLocaleString("en")} samples of ${list(facts.trainDatasets)}${
     facts.evaluationSamples > 0
-      ? `; evaluated on ${facts.evaluationSamples.toLocaleString("en")} samples of ${list(facts.evaluationDatasets)}`
+      ? `; evaluated on ${facts.evaluationSamples.toLocaleString("en")} samples of ${facts.evaluationDatasets.length > 0 ? list(facts.evaluationDatasets) : "them that were held out"}`
       : ""
   }.
 
@@ -132,8 +138,8 @@ function table(head: string[], rows: string[][]): string {
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-function list(names: string[]): string {
-  return names.map((name) => `\`${name}\``).join(", ");
+function list(names: readonly string[]): string {
+  return names.map((name) => `\`${hubDataSet(name) === undefined ? lastPart(name) : name}\``).join(", ");
 }
 
 function rounded(value: number | undefined): string {

@@ -1,5 +1,5 @@
 import { readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -93,7 +93,7 @@ describe("a run", () => {
 
   test("writes a model card whose front matter is whole", async () => {
     const output = newOutput();
-    const { done } = await runOnce(output);
+    const { done } = await runOnce(output, ["train_files=[hub:org/questions:train,/home/ada/a.json]"]);
     const card = await readFile(join(output, "README.md"), "utf8");
     const [, front, body] = card.split(/^---$/m);
     expect(parse(front)).toMatchObject({
@@ -101,8 +101,8 @@ describe("a run", () => {
       language: ["en"],
       library_name: "transformers",
       pipeline_tag: "question-answering",
-      base_model: "eight numbers",
-      datasets: ["a.json"],
+      base_model: "org/eight-numbers",
+      datasets: ["org/questions"],
       metrics: ["exact_match", "f1"],
       "model-index": [
         {
@@ -117,6 +117,8 @@ describe("a run", () => {
       ],
     });
     expect(body).toContain("| evaluation loss |");
+    expect(body).toContain("samples of `hub:org/questions:train`, `a.json`; evaluated");
+    expect(card).not.toContain(dirname(output));
   });
 
   test("without evaluation data trains all the same", async () => {
