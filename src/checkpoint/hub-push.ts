@@ -11,7 +11,7 @@ import { readContainedText } from "../files/plain-file.js";
 import { hubSettings, isCommit, type HubSettings } from "./hub-cache.js";
 import { answered, sendLargeFile, type UploadProgress } from "./hub-large-files.js";
 import { listFiles } from "./hub-listing.js";
-import { openRepository, refusalOfSending, repositoryToPush, type OpenedRepository } from "./hub-repository.js";
+import { openRepository, type OpenedRepository, repositoryToPush, sendingContext } from "./hub-repository.js";
 import { answeredJson, apiOf, hubFetch, pageOf, pauseBefore, usualAttempts, type HubContext } from "./hub-request.js";
 import { readModelConfig } from "./model-folder.js";
 import { publishedFiles, type PublishedFile } from "./published-files.js";
@@ -107,9 +107,9 @@ export async function planPush(folder: string, { include }: Pick<PushOptions, "i
 export async function pushModel(folder: string, name: string, options: PushOptions = {}): Promise<PushReport> {
   const { onNote = () => undefined, onProgress } = options;
   const settings = options.settings ?? hubSettings();
-  const { files } = await planPush(folder, options);
-  const repository = await repositoryToPush(settings, name, options.revision, options.signal);
-  const context: HubContext = { settings, repository, signal: options.signal, refusalOfSending };
+  const { files } = await planPush(folder);
+  const repository = await repositoryToPush(settings, name, options);
+  const context = sendingContext(settings, repository, options.signal);
   const opened = await openRepository(context, options.private ?? true);
   if (options.mustBePrivate && !opened.private) throw isPublic(repository.name);
   for (const line of notes(opened, repository.name, options.private ?? true)) onNote(line);

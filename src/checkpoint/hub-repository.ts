@@ -18,7 +18,11 @@ const json = { "content-type": "application/json" };
  * The repository that a name means: ORGANISATION/NAME[@BRANCH], or NAME among those of the token's owner.
  * @throws LecternError HUB_NAME, HUB_OFFLINE, HUB_UNAUTHORIZED, HUB_UNREACHABLE
  */
-export async function repositoryToPush(settings: HubSettings, name: string, revision?: string, signal?: AbortSignal): Promise<HubRepository> {
+export async function repositoryToPush(
+  settings: HubSettings,
+  name: string,
+  { revision, signal }: { revision?: string; signal?: AbortSignal } = {},
+): Promise<HubRepository> {
   const repository = parseRepositoryName("model", name, revision);
   const isTwice = revision !== undefined && name.includes("@");
   if (!repository || isTwice || isCommit(repository.revision)) {
@@ -42,7 +46,7 @@ export async function repositoryToPush(settings: HubSettings, name: string, revi
     });
   }
   if (repository.name.includes("/")) return repository;
-  const context: HubContext = { settings, repository, signal, refusalOfSending };
+  const context = sendingContext(settings, repository, signal);
   const answer = await answeredJson(context, await hubFetch(context, `${settings.endpoint}/api/whoami-v2`));
   return { ...repository, name: `${answered(context, z.object({ name: z.string() }), answer).name}/${repository.name}` };
 }
@@ -93,8 +97,13 @@ function madePublic({ repository, settings }: HubContext): LecternError {
   });
 }
 
+/** What requests that send something need to know. */
+export function sendingContext(settings: HubSettings, repository: HubRepository, signal?: AbortSignal): HubContext {
+  return { settings, repository, signal, refusalOfSending };
+}
+
 /** What a person is told where the hub refuses something that is sent. */
-export function refusalOfSending({ settings, repository }: HubContext, { status }: Response, received: string): LecternError {
+function refusalOfSending({ settings, repository }: HubContext, { status }: Response, received: string): LecternError {
   const { name, revision } = repository;
   const [owner] = name.split("/");
   const tokens = `${settings.endpoint}/settings/tokens`;

@@ -97,7 +97,7 @@ export async function runTraining(
 }
 
 /** Events that --json prints; those of every step and every evaluation batch are for the live display. */
-const told = new Set<TrainEvent["type"]>(["start", "log", "evaluation", "checkpoint", "interrupted", "done"]);
+const told = new Set<TrainEvent["type"]>(["start", "log", "evaluation", "checkpoint", "pushed", "interrupted", "done"]);
 
 function afterInterruption({ folder }: Extract<TrainEvent, { type: "interrupted" }>, goOnWith: string): string[] {
   if (folder === undefined) return ["Nothing was trained yet, so nothing was saved."];

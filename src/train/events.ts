@@ -22,6 +22,8 @@ export type TrainEvent =
   | { type: "evaluating"; step: number; done: number; total: number }
   | { type: "evaluation"; step: number; epoch: number; metrics: Record<string, number>; best: boolean }
   | { type: "checkpoint"; step: number; folder: string; removed: string[] }
+  /** The model was pushed to the hub, as the recipe says. */
+  | { type: "pushed"; step: number; model: string; url: string; commit: string; private: boolean }
   /** Stopped by the signal. `folder` is absent when nothing was trained yet. */
   | { type: "interrupted"; step: number; folder?: string }
   | {

@@ -62,6 +62,8 @@ export class ProgressDisplay {
         const removed = event.removed.length > 0 ? `, removed ${event.removed.map((folder) => basename(folder)).join(", ")}` : "";
         return this.line(`${this.stepOf(event.step)}  saved ${event.folder}${removed}`);
       }
+      case "pushed":
+        return this.line(`pushed to ${event.url} (${event.private ? "private" : "public"}), commit ${event.commit.slice(0, 7)}`);
       case "interrupted":
         return this.line(`stopped after step ${event.step}`);
       case "done":

@@ -102,10 +102,18 @@ dataloader_num_workers: 4\ndisable_tqdm: false\nlogging_strategy: steps\nrevisio
     ["dataset_name: squad", "train_files"],
     ["label_smoothing_factor: 0.1", "without smoothing"],
     ["hub_token: hf_abc", "HF_TOKEN"],
+    ["push_to_hub: true\nhub_strategy: every_save", "once, at the end"],
   ])("%s is refused with what to do instead", (line, message) => {
     const error = errorOf(`${least}${line}\n`);
     expect(error.code).toBe("RECIPE_UNSUPPORTED");
     expect(error.message).toContain(message);
+  });
+
+  test("what belongs to pushing is taken under its names, and matters only where something is pushed", () => {
+    const { recipe } = read(`${least}push_to_hub: True\npush_to_hub_model_id: org/name\nhub_strategy: end\nhub_private_repo: null\nhub_revision: v2\n`);
+    expect(recipe).toMatchObject({ push_to_hub: true, hub_model_id: "org/name", hub_private_repo: true, hub_revision: "v2" });
+    const { notes } = read(`${least}push_to_hub: false\nhub_strategy: every_save\n`);
+    expect(notes).toEqual(["mine.yaml: without effect: hub_strategy (it matters only to push_to_hub)"]);
   });
 
   test("a logger that is not there is named", () => {

@@ -22,19 +22,21 @@ interface WithoutEffect {
 interface Refused {
   readonly unless: readonly unknown[];
   readonly instead: string;
+  /** The key that must be on for it to matter. */
+  readonly onlyWith?: Key;
 }
 export type ForeignKey = OtherName | WithoutEffect | Refused;
 
 const no = [false, "", "no", "none", 0] as const;
 const because = (reason: string): WithoutEffect => ({ because: reason });
 const refused = (instead: string, unless: readonly unknown[] = no): Refused => ({ unless, instead });
+const ofPushing = (instead: string, unless: readonly unknown[] = no): Refused => ({ unless, instead, onlyWith: "push_to_hub" });
 const named = (of: Key, values?: OtherName["values"]): OtherName => ({ of, values });
 
 const float32 = "Lectern trains in float32 on the CPU; leave it out. An exported model can be float16 or 8-bit.";
 const oneMachine = "Lectern trains on one machine's processor; leave it out.";
 const own = "Lectern computes with its own engine";
 const loading = "samples are in memory, and nothing waits for them";
-const pushing = "it matters only to push_to_hub";
 const checkpointing = [
   [true, "checkpoint"],
   [false, undefined],
@@ -68,6 +70,7 @@ export const foreignKeys: Readonly<Record<string, ForeignKey>> = {
   lr: named("learning_rate"),
   max_train_steps: named("max_steps"),
   lr_scheduler: named("lr_scheduler_type"),
+  push_to_hub_model_id: named("hub_model_id"),
   gradient_checkpointing: named("residuals", checkpointing),
   activation_checkpointing: named("residuals", checkpointing),
   adafactor: named("optim", [
@@ -117,7 +120,8 @@ export const foreignKeys: Readonly<Record<string, ForeignKey>> = {
   mp_parameters: refused(oneMachine),
   tpu_num_cores: refused(oneMachine),
   local_rank: refused(oneMachine, [-1, ...no]),
-  push_to_hub: refused("Lectern does not upload models; the folder output_dir can be uploaded as it is."),
+  hub_strategy: ofPushing("A model is pushed once, at the end of the training; checkpoints stay on this machine.", ["end"]),
+  push_to_hub_organization: ofPushing("Write the organisation into hub_model_id, as ORGANISATION/NAME."),
 
   // Without effect
   do_eval: because("what is evaluated, and when, is said by eval_files, validation_split and eval_strategy"),
@@ -199,13 +203,7 @@ export const foreignKeys: Readonly<Record<string, ForeignKey>> = {
   trackio_space_id: because("logs go where report_to says"),
   trackio_bucket_id: because("logs go where report_to says"),
   trackio_static_space_id: because("logs go where report_to says"),
-  hub_model_id: because(pushing),
-  hub_strategy: because(pushing),
-  hub_private_repo: because(pushing),
-  hub_always_push: because(pushing),
-  hub_revision: because(pushing),
-  push_to_hub_model_id: because(pushing),
-  push_to_hub_organization: because(pushing),
+  hub_always_push: because("a model is pushed once, at the end"),
 };
 
 /** Values of transformers for keys that Lectern has too, and what they are here. */

@@ -27,7 +27,10 @@ test("docs/recipes.md lists every key, and every argument that is none (npm run 
 
 function becomes(key: ForeignKey): string {
   if ("because" in key) return `without effect: ${key.because}`;
-  if ("instead" in key) return `only ${key.unless.map((value) => `\`${JSON.stringify(value)}\``).join(", ")} or nothing. ${key.instead}`;
+  if ("instead" in key) {
+    const taken = key.unless.map((value) => `\`${JSON.stringify(value)}\``).join(", ");
+    return `${key.onlyWith === undefined ? "" : `with \`${key.onlyWith}\` `}only ${taken} or nothing. ${key.instead}`;
+  }
   const values = key.values?.map(
     ([theirs, ours]) => `\`${String(theirs)}\` is ${ours === undefined ? "not given" : `\`${String(ours)}\``}`,
   );

@@ -40,6 +40,8 @@ export function translate(written: Readonly<Record<string, unknown>>): Translati
       renamed.push(`${name} as ${foreign.of}${meant === undefined ? "" : `: ${String(meant[1])}`}`);
     } else if ("because" in foreign) {
       if (saysSomething(value)) idle.push(`${name} (${foreign.because})`);
+    } else if (foreign.onlyWith !== undefined && unquoted(written[foreign.onlyWith] ?? false) === false) {
+      if (saysSomething(value)) idle.push(`${name} (it matters only to ${foreign.onlyWith})`);
     } else if (!asksForWhatIs(foreign, unquoted(value))) found.refused.push({ name, value, instead: foreign.instead });
   }
   if (renamed.length > 0) found.notes.push(`taken ${renamed.join(", ")}`);

@@ -140,6 +140,10 @@ export const recipeSchema = z.strictObject({
   greater_is_better: z.boolean().optional().describe("Whether more of that metric is better. Default: true unless its name ends in loss."),
   early_stopping_patience: count(1).optional().describe("Stop after so many evaluations without improvement. Default: never."),
   early_stopping_threshold: z.number().min(0).default(0).describe("What counts as an improvement for early stopping."),
+  push_to_hub: z.boolean().default(false).describe("Push the model to the Hugging Face Hub at the end, as `lectern push` does; HF_TOKEN needs the right to write."),
+  hub_model_id: path().optional().describe("ORGANISATION/NAME on the Hub. Default: the name of output_dir, in the account of the token."),
+  hub_private_repo: z.boolean().default(true).describe("Make the repository on the Hub a private one, where it is made."),
+  hub_revision: path().optional().describe("Branch on the Hub. Default: main."),
   resume_from_checkpoint: z
     .union([z.boolean(), path()])
     .default(false)

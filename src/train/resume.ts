@@ -110,6 +110,10 @@ const indifferent = new Set<string>([
   "save_strategy",
   "save_steps",
   "save_total_limit",
+  "push_to_hub",
+  "hub_model_id",
+  "hub_private_repo",
+  "hub_revision",
 ]);
 
 /** What a person should hear about a resume: damaged checkpoints passed over, and settings that are no longer those it was saved with. */

@@ -1,7 +1,7 @@
 /**
  * A whole training run from a resolved recipe: finds where to start, trains, and leaves in output_dir what others expect there: the final
  * model, checkpoints, TensorBoard events, trainer_state.json, train_results.json, eval_results.json, all_results.json, the resolved
- * recipe and a model card.
+ * recipe and a model card. Where the recipe says so, that goes to the Hub.
  */
 import { join } from "node:path";
 import { writeFileAtomic } from "../checkpoint/atomic.js";
@@ -11,6 +11,7 @@ import { Checkpoints, type ResumePoint, removeCheckpoint } from "./checkpoints.j
 import { createDue, totalSteps } from "./due.js";
 import type { TrainEvent } from "./events.js";
 import { modelCard } from "./model-card.js";
+import { preparePush, pushResult } from "./push-result.js";
 import { recipeToYaml } from "./recipe-load.js";
 import type { Recipe } from "./recipe.js";
 import { checkStep, findStart, resumeNotes } from "./resume.js";
@@ -48,6 +49,7 @@ async function* runInHeldFolder<B>(recipe: Recipe, run: Run<B>, signal: AbortSig
   const evaluationDue = due(recipe.eval_strategy, recipe.eval_steps);
   const logDue = due(recipe.logging_strategy, recipe.logging_steps);
 
+  await preparePush(recipe);
   const start = await findStart(recipe);
   if (start.from !== undefined) checkStep(start.from, total);
   for (const folder of start.inTheWay) await removeCheckpoint(folder);
@@ -90,12 +92,20 @@ async function* runInHeldFolder<B>(recipe: Recipe, run: Run<B>, signal: AbortSig
     });
     for await (const event of events) {
       log?.write(event);
-      if (event.type === "done") await writeResults(recipe, run, state, settings, event);
+      if (event.type === "done") {
+        await writeResults(recipe, run, state, settings, event);
+        if (recipe.push_to_hub) yield await pushed(recipe, event.step);
+      }
       yield event;
     }
   } finally {
     log?.close();
   }
+}
+
+async function pushed(recipe: Recipe, step: number): Promise<TrainEvent> {
+  const { model, url, commit, private: isPrivate } = await pushResult(recipe);
+  return { type: "pushed", step, model, url, commit, private: isPrivate };
 }
 
 function newState(recipe: Recipe, stepsPerEpoch: number): TrainerState {

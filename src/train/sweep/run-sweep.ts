@@ -67,6 +67,7 @@ const ofEveryTrial = [
   "report_to=[]",
   "logging_dir=",
   "overwrite_output_dir=true",
+  "push_to_hub=false",
 ];
 /** What the sweep sets itself cannot be varied. */
 const ownKeys = new Set([...ofEveryTrial.map((override) => override.replace(/=.*/, "")), "output_dir", "resume_from_checkpoint"]);
