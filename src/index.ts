@@ -49,6 +49,7 @@ export { evaluateSquad1, evaluateSquad2, type Predictions, type Squad1Metrics, t
 export { type Encoding, Tokenizer } from "./text/tokenizer.js";
 export { type ExportedFile, type ExportOptions, type ExportReport, exportReader } from "./export/export-reader.js";
 export { resolveModel } from "./checkpoint/hub.js";
+export { pushModel, type PushOptions, type PushReport } from "./checkpoint/hub-push.js";
 export { type ModelFolder, openModelFolder } from "./checkpoint/model-folder.js";
 
 export { type ErrorCode, type ErrorDetail, InternalError, LecternError } from "./errors.js";
