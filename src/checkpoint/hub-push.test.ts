@@ -114,8 +114,10 @@ describe("a push", () => {
 });
 
 test("what is asked for goes, too, but no lock; a public repository that was to be private gets nothing", async () => {
+  await writeFile(path.join(folder, "checkpoint-10/recipe.yaml"), "output_dir: /home/ada/runs/mine\n");
   await push({ include: ["checkpoint-10/**", "{notes.json,README.md}"] });
-  expect(Object.keys(onHub()).sort()).toEqual([".gitattributes", ...publishedPaths, "checkpoint-10/model.safetensors", "notes.json"].sort());
+  expect(Buffer.from(onHub()["checkpoint-10/recipe.yaml"]).toString()).toBe("output_dir: mine\n");
+  expect(Object.keys(onHub()).sort()).toEqual([".gitattributes", ...publishedPaths, "checkpoint-10/model.safetensors", "checkpoint-10/recipe.yaml", "notes.json"].sort());
   await expect(planPush(folder, { include: [".lectern-lock"] })).rejects.toMatchObject({ code: "HUB_NOTHING_ASKED" });
   await expect(planPush(folder, { include: ["../mine/notes.json"] })).rejects.toMatchObject({ code: "HUB_NOTHING_ASKED" });
   hub.repositories["models/org/open"] = fakeRepository({ main: {} });

@@ -107,7 +107,7 @@ export async function planPush(folder: string, { include }: Pick<PushOptions, "i
 export async function pushModel(folder: string, name: string, options: PushOptions = {}): Promise<PushReport> {
   const { onNote = () => undefined, onProgress } = options;
   const settings = options.settings ?? hubSettings();
-  const { files } = await planPush(folder);
+  const { files } = await planPush(folder, options);
   const repository = await repositoryToPush(settings, name, options);
   const context = sendingContext(settings, repository, options.signal);
   const opened = await openRepository(context, options.private ?? true);

@@ -9,7 +9,7 @@ import { isRepositoryName } from "./hub-names.js";
 
 /** Texts that may name paths of the machine that wrote them. */
 export function mayNamePaths(name: string): boolean {
-  return /^(README\.md|recipe\.yaml|config\.json|adapter_config\.json|tokenizer_config\.json|\w+_results\.json|trainer_state\.json|export_report\.json)$/.test(name);
+  return /(^|\/)(README\.md|recipe\.yaml|config\.json|adapter_config\.json|tokenizer_config\.json|\w+_results\.json|trainer_state\.json|export_report\.json)$/.test(name);
 }
 
 /**
@@ -19,7 +19,7 @@ export function mayNamePaths(name: string): boolean {
  * publishedText("recipe.yaml", "train_files: [/home/ada/dev.json]"); // train_files: [ dev.json ]
  */
 export function publishedText(name: string, text: string): string {
-  if (name === "README.md") return publishedCard(text);
+  if (/(^|\/)README\.md$/.test(name)) return publishedCard(text);
   if (name.endsWith(".yaml")) return publishedYaml(parseDocument(text), text);
   return text.replace(/"(?:[^"\\\n]|\\.)*"/g, (literal) => {
     const value = stringOf(literal);
