@@ -15,6 +15,22 @@ export interface OpenedRepository {
 const json = { "content-type": "application/json" };
 
 /**
+ * A name to push to, as it is written: ORGANISATION/NAME[@BRANCH], or NAME.
+ * @throws LecternError HUB_NAME
+ */
+export function parsePushName(name: string, revision?: string): HubRepository {
+  const repository = parseRepositoryName("model", name, revision);
+  const isTwice = revision !== undefined && name.includes("@");
+  if (repository && !isTwice && !isCommit(repository.revision)) return repository;
+  throw new LecternError("HUB_NAME", {
+    message: repository && !isTwice ? `${repository.revision} is a commit, and commits do not change.` : `${JSON.stringify(name)} does not name a model on the hub to push to.`,
+    expected: "ORGANISATION/NAME, or ORGANISATION/NAME@BRANCH",
+    received: isTwice ? `a second branch, ${JSON.stringify(revision)}` : undefined,
+    next: "Name the organisation, or your own account, and the model; a branch that is not there is made.",
+  });
+}
+
+/**
  * The repository that a name means: ORGANISATION/NAME[@BRANCH], or NAME among those of the token's owner.
  * @throws LecternError HUB_NAME, HUB_OFFLINE, HUB_UNAUTHORIZED, HUB_UNREACHABLE
  */
@@ -23,16 +39,7 @@ export async function repositoryToPush(
   name: string,
   { revision, signal }: { revision?: string; signal?: AbortSignal } = {},
 ): Promise<HubRepository> {
-  const repository = parseRepositoryName("model", name, revision);
-  const isTwice = revision !== undefined && name.includes("@");
-  if (!repository || isTwice || isCommit(repository.revision)) {
-    throw new LecternError("HUB_NAME", {
-      message: repository && !isTwice ? `${repository.revision} is a commit, and commits do not change.` : `${JSON.stringify(name)} does not name a model on the hub to push to.`,
-      expected: "ORGANISATION/NAME, or ORGANISATION/NAME@BRANCH",
-      received: isTwice ? `a second branch, ${JSON.stringify(revision)}` : undefined,
-      next: "Name the organisation, or your own account, and the model; a branch that is not there is made.",
-    });
-  }
+  const repository = parsePushName(name, revision);
   if (settings.offline) {
     throw new LecternError("HUB_OFFLINE", {
       message: `HF_HUB_OFFLINE forbids sending ${repository.name} to the hub.`,

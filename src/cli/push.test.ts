@@ -53,6 +53,7 @@ test("--dry-run lists what would go, and asks nobody", async () => {
   expect(stdout).toMatch(/recipe\.yaml .* results, without the paths of this machine\n/);
   expect(stdout).toMatch(/stays here: \.env, .*checkpoint-10\/.*\n8 files, 0\.2 MB; nothing was sent\.\n$/);
   expect(hub.log).toEqual([]);
+  expect((await lectern(["push", "mine", "/tmp/mine", "--dry-run"])).stderr).toMatch(/HUB_NAME/);
 });
 
 test("--private and --public exclude each other; --include names files that go, too", async () => {

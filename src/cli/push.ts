@@ -1,6 +1,7 @@
 /** `lectern push FOLDER ORG/NAME`: a model folder to the Hugging Face Hub. */
 import { type Command, Option } from "commander";
 import { planPush, pushModel, type PushPlan, type PushReport } from "../checkpoint/hub-push.js";
+import { parsePushName } from "../checkpoint/hub-repository.js";
 import { collect, withExamples } from "./help.js";
 import { Output } from "./output.js";
 import { megabytes, transferProgress } from "./transfer-progress.js";
@@ -31,6 +32,7 @@ export function registerPush(program: Command): void {
     .action(async (folder: string, name: string, options: PushOptions) => {
       const output = new Output(options.json);
       if (options.dryRun) {
+        parsePushName(name, options.revision);
         const plan = await planPush(folder, options);
         output.result(inFigures(plan), () => planText(plan));
         return;
