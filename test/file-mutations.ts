@@ -92,6 +92,13 @@ async function kinds(): Promise<Kind[]> {
     { file: text("squad.json", { ...squad, data: squad.data.slice(0, 1) }), read: data },
     { file: text("rows.json", rows), read: data },
     { file: text("rows.jsonl", rows.map((row) => `${JSON.stringify(row)}\n`).join("")), read: data },
+    {
+      file: text(
+        "rows.csv",
+        `id;question;context;answer\n${rows.map(({ id, ...row }) => `${id};${row.question};"${row.context} ""Who?""";Ada\n`).join("")}`,
+      ),
+      read: data,
+    },
     { file: join(testFolder, "squad-columns-zstd.parquet"), read: data },
     { file: text("predictions.json", { a: "Ada", b: "" }), read: readPredictions },
     {
