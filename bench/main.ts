@@ -94,6 +94,7 @@ async function main(args: string[]): Promise<void> {
     mode: mode as PeerMode | undefined,
     side: values["ours-only"] ? "ours" : values["peer-only"] ? "peer" : undefined,
     evaluate: values.eval === true || steps === undefined,
+    productSeconds: 1,
   });
   summarise(result);
   print({ quick: steps !== undefined, ...result });

@@ -24,16 +24,14 @@ export interface Products {
   peer?: ProductSpeeds;
 }
 
-const seconds = 1;
-
-const program = `
+const program = (seconds: number): string => `
 import json, sys, time, torch
 speeds = {}
 for name, s in json.loads(sys.argv[1]).items():
     a, b = torch.full((s["batch"], s["m"], s["k"]), 0.5), torch.full((s["batch"], s["n"], s["k"]), 0.5)
     if s["batch"] == 1: a, b = a[0], b[0]
     best, runs, end = 1e9, 0, time.perf_counter() + ${seconds}
-    while runs < 5 or time.perf_counter() < end:
+    while runs < 2 or time.perf_counter() < end:
         started = time.perf_counter()
         torch.matmul(a, b.transpose(-1, -2))
         best, runs = min(best, time.perf_counter() - started), runs + 1
@@ -41,13 +39,16 @@ for name, s in json.loads(sys.argv[1]).items():
 print(json.dumps(speeds))
 `;
 
-/** @param python the peer's; without it, ours alone */
-export async function measureProducts(python: string | undefined): Promise<Products> {
+/**
+ * @param python the peer's; without it, ours alone
+ * @param seconds how long each product is tried
+ */
+export async function measureProducts(python: string | undefined, seconds: number): Promise<Products> {
   const runtime = nativeRuntime();
   const ours = {} as ProductSpeeds;
   for (const name of Object.keys(sizes) as ProductName[]) ours[name] = await productSpeed(runtime, sizes[name], seconds);
   if (python === undefined) return { ours };
-  const { lines } = await runMeasured(python, ["-c", program, JSON.stringify(sizes)], { directory: "." });
+  const { lines } = await runMeasured(python, ["-c", program(seconds), JSON.stringify(sizes)], { directory: "." });
   return { ours, peer: jsonObjects(lines)[0] as ProductSpeeds };
 }
 

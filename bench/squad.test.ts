@@ -65,7 +65,7 @@ afterEach(() => {
 
 describe("bench squad", () => {
   test("trains ours once and the peer in its three modes, and compares", async () => {
-    const result = await benchSquad({ root, evaluate: true });
+    const result = await benchSquad({ root, evaluate: true, productSeconds: 0.001 });
     expect(readFileSync(join(root, "dist/cli/calls"), "utf8")).toBe("train --json\n");
     expect(readFileSync(join(root, "peers/calls"), "utf8").trim().split("\n")).toEqual([
       "--mode seed --bs 16 --lr 0.0001 --seed 42 --steps 14",
@@ -97,7 +97,7 @@ describe("bench squad", () => {
   });
 
   test("a quick run takes the first questions on both sides", async () => {
-    const result = await benchSquad({ root, steps: 5, evaluate: false });
+    const result = await benchSquad({ root, steps: 5, evaluate: false, productSeconds: 0.001 });
     expect(result.settings).toMatchObject({ questions: 80, max_train_samples: 80 });
     const calls = readFileSync(join(root, "peers/calls"), "utf8").trim().split("\n");
     expect(calls[0]).toBe("--mode seed --bs 16 --lr 0.0001 --seed 42 --steps 5 --limit 80");
@@ -107,26 +107,26 @@ describe("bench squad", () => {
 
   test("one side alone needs nothing of the other and gives no ratios", async () => {
     vi.stubEnv("LECTERN_PEER_PYTHON", undefined);
-    expect(await benchSquad({ root, side: "ours", evaluate: false })).toMatchObject({ peers: {}, ratios: {} });
+    expect(await benchSquad({ root, side: "ours", evaluate: false, productSeconds: 0.001 })).toMatchObject({ peers: {}, ratios: {} });
     vi.stubEnv("LECTERN_PEER_PYTHON", join(root, "python"));
     rmSync(join(root, "dist"), { recursive: true });
-    const { ours, ratios } = await benchSquad({ root, side: "peer", steps: 3, evaluate: false });
+    const { ours, ratios } = await benchSquad({ root, side: "peer", steps: 3, evaluate: false, productSeconds: 0.001 });
     expect([ours, ratios]).toEqual([undefined, {}]);
   });
 
   test("says before it trains anything that the peer is not set up", async () => {
     vi.stubEnv("LECTERN_PEER_PYTHON", undefined);
-    await expect(benchSquad({ root, evaluate: false })).rejects.toMatchObject({ code: "BENCH_PEER_MISSING" });
+    await expect(benchSquad({ root, evaluate: false, productSeconds: 0.001 })).rejects.toMatchObject({ code: "BENCH_PEER_MISSING" });
     vi.stubEnv("LECTERN_PEER_PYTHON", join(root, "no-such-python"));
-    await expect(benchSquad({ root, evaluate: false })).rejects.toMatchObject({ code: "BENCH_PEER_MISSING" });
+    await expect(benchSquad({ root, evaluate: false, productSeconds: 0.001 })).rejects.toMatchObject({ code: "BENCH_PEER_MISSING" });
     expect(existsSync(join(root, "dist/cli/calls"))).toBe(false);
   });
 
   test("stops when a side fails or prints no figures", async () => {
     place("peers/squad_train.py", "console.log('features 250')");
-    await expect(benchSquad({ root, side: "peer", evaluate: false })).rejects.toMatchObject({ code: "BENCH_PROCESS_FAILED" });
+    await expect(benchSquad({ root, side: "peer", evaluate: false, productSeconds: 0.001 })).rejects.toMatchObject({ code: "BENCH_PROCESS_FAILED" });
     place("dist/cli/main.js", "process.exit(3)");
-    await expect(benchSquad({ root, side: "ours", evaluate: false })).rejects.toMatchObject({
+    await expect(benchSquad({ root, side: "ours", evaluate: false, productSeconds: 0.001 })).rejects.toMatchObject({
       code: "BENCH_PROCESS_FAILED",
       detail: { received: "3" },
     });

@@ -27,6 +27,8 @@ export interface SquadOptions {
   /** Train the peer in this mode only; in all by default. */
   mode?: PeerMode;
   evaluate: boolean;
+  /** Seconds that each product is tried, before and after. */
+  productSeconds: number;
 }
 
 export interface SquadResult {
@@ -71,10 +73,10 @@ export async function benchSquad(options: SquadOptions): Promise<SquadResult> {
   const shared = dirname(peerFolder(options.root));
   const recipe = squadRecipe(shared, { questions, evaluate: options.evaluate });
   const program = join(options.root, "dist", "cli", "main.js");
-  const before = await measureProducts(peer?.python);
+  const before = await measureProducts(peer?.python, options.productSeconds);
   const ours = options.side === "peer" ? undefined : await trainOurs(program, join(options.root, "runs", "bench-squad"), recipe);
   const peers = peer === undefined ? {} : await trainPeers(peer, options, questions);
-  const products = { before, after: await measureProducts(peer?.python) };
+  const products = { before, after: await measureProducts(peer?.python, options.productSeconds) };
   return {
     // As they are from the project's root: a result says nothing of the machine's folders.
     settings: { ...squadRecipe(relative(options.root, shared), { questions, evaluate: options.evaluate }), questions: questions ?? "all" },
