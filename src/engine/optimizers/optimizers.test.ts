@@ -194,7 +194,7 @@ describe("the gradient's norm", () => {
           let expected = 0;
           lengths.forEach((_, index) =>
             gradientOf(store, `p${index}`).forEach((_, at, data) => {
-              data[at] = Math.sin(at) * scale;
+              data[at] = Math.sin(at + 1) * scale;
               expected += data[at] ** 2;
             }),
           );
