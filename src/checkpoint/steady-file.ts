@@ -2,7 +2,6 @@
  * A file that is read several times, for its checksum and for each try of an upload, and must be the same each time: it is held open, so that another
  * file of its name does not take its place, and what is written into it meanwhile is noticed by its times.
  */
-import { createHash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { LecternError } from "../errors.js";
@@ -39,14 +38,6 @@ export class SteadyFile {
       place += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
-  }
-
-  /** SHA-256 of its content, in hexadecimal. */
-  async sha256(): Promise<string> {
-    const hash = createHash("sha256");
-    for await (const piece of this.read()) hash.update(piece);
-    await this.requireSame();
-    return hash.digest("hex");
   }
 
   /** @throws LecternError HUB_FILE_CHANGED where it was written into since it was opened */

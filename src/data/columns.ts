@@ -46,6 +46,11 @@ export interface NamedRow {
   names: Partial<Record<ColumnName, string>>;
 }
 
+/** A row that has the columns of a table and nothing in them: for what is known by names alone. */
+export function emptyRow(names: readonly string[]): Fields {
+  return Object.fromEntries(names.map((name) => [name, ""]));
+}
+
 const answerColumns: readonly ColumnName[] = ["answers", "answers.text", "answers.answer_start", "answer"];
 
 /**
@@ -117,9 +122,8 @@ export function columnsOfText(text: string): Columns | undefined {
  * @param columns those that the person named
  */
 export function columnsUnknown(file: string, what: string, names: readonly string[], columns: Columns = {}): LecternError {
-  const record = Object.fromEntries(names.map((name) => [name, ""]));
   const absent = Object.values(columns).filter((name) => !names.includes(name.split(".")[0]) && !names.includes(name));
-  const { names: found } = nameColumns(record, columns);
+  const { names: found } = nameColumns(emptyRow(names), columns);
   const missing = (["question", "context"] as const).filter((name) => found[name] === undefined);
   const toName = [...missing, ...(answerColumns.some((name) => name in found) ? [] : ["answer"])];
   const shown = names.slice(0, 30).map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name));

@@ -5,7 +5,7 @@
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { LecternError } from "../errors.js";
-import { type Columns, nameColumns } from "./columns.js";
+import { type Columns, emptyRow, nameColumns } from "./columns.js";
 import { checkChunks, checkPages } from "./parquet-pages.js";
 
 /**
@@ -44,7 +44,7 @@ async function open(file: string, columns: Columns) {
 
 /** Of a table with the columns of questions those and what else may hold answers; of any other all, for its form to be found. */
 function neededColumns(all: readonly string[], columns: Columns): string[] {
-  const { names } = nameColumns(Object.fromEntries(all.map((name) => [name, ""])), columns);
+  const { names } = nameColumns(emptyRow(all), columns);
   if (names.question === undefined || names.context === undefined) return [...all];
   const own = Object.values(names).map((name) => (all.includes(name) ? name : name.split(".")[0]));
   return all.filter((name) => own.includes(name) || /answer/i.test(name));

@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 import { LecternError } from "../errors.js";
-import { type Columns, columnsUnknown } from "./columns.js";
+import { type Columns, columnsUnknown, emptyRow } from "./columns.js";
 import { readTable } from "./csv.js";
 import type { Place } from "./fields.js";
 import { rows, rowsWithColumns } from "./forms/rows.js";
@@ -163,6 +163,6 @@ function tableHeaderOf({ file, beginning, isParquet }: Source, columns: Columns 
   if (/^\s*[[{]/.test(text)) return undefined;
   const header = tableHeader(text, columns);
   if ([".csv", ".tsv", ".tab"].includes(endingOf(file))) return header;
-  const record = Object.fromEntries(header.names.map((name) => [name, ""]));
+  const record = emptyRow(header.names);
   return rows.matches(record) || (columns !== undefined && rowsWithColumns(columns).matches(record)) ? header : undefined;
 }

@@ -1,6 +1,6 @@
 /** Finds the form of each record of a file, or of rows in memory, and reads it. */
 import { LecternError } from "../errors.js";
-import { type Columns, columnsUnknown, nameColumns } from "./columns.js";
+import { type Columns, columnsUnknown, emptyRow, nameColumns } from "./columns.js";
 import { asFields, type Fields, type Place } from "./fields.js";
 import type { DataForm, ReadForm, UnreadForm } from "./forms/data-form.js";
 import { formOf } from "./forms/index.js";
@@ -32,7 +32,7 @@ export class RecordReader {
 
   /** Whether a table's rows are: by the names of its columns, all that the person named among them where one is. */
   knowsTable(names: readonly string[]): boolean {
-    const record = Object.fromEntries(names.map((name) => [name, ""]));
+    const record = emptyRow(names);
     if (!this.#own?.matches(record)) return formOf(record) !== undefined;
     const { fields } = nameColumns(record, this.columns);
     return [...Object.keys(this.columns), "question", "context"].every((name) => name in fields);

@@ -3,7 +3,7 @@
  * cells. Excel writes a semicolon where numbers have a comma, and may say so in a line `sep=;` before all others.
  */
 import { parse } from "csv-parse/sync";
-import { type Columns, nameColumns } from "./columns.js";
+import { type Columns, emptyRow, nameColumns } from "./columns.js";
 
 export interface TableHeader {
   delimiter: "," | ";" | "\t" | "|";
@@ -37,7 +37,7 @@ export function tableHeader(beginning: string, columns: Columns = {}): TableHead
     .map((delimiter) => {
       const cells = firstRow(text, { delimiter, record_delimiter: lineEnds, escape, from: stated === undefined ? 1 : 2 });
       const names = cells.map((name) => name.trim());
-      const known = Object.keys(nameColumns(Object.fromEntries(names.map((name) => [name, ""])), columns).fields).length;
+      const known = Object.keys(nameColumns(emptyRow(names), columns).fields).length;
       const isSpaced = delimiter !== "\t" && cells.slice(1).some((name) => name.startsWith(" "));
       return { known, header: { delimiter, names, isSpaced, isStated: stated !== undefined, escape, lineEnds } as const };
     });

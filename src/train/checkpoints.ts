@@ -94,19 +94,20 @@ export class Checkpoints {
    * that are left taken: a training must not end without a model.
    */
   async loadBest(state: TrainerState): Promise<LoadedBest> {
-    const passedOver: string[] = [];
+    const problems = new Map<string, string>();
+    const passedOver = (): string[] => [...problems].map(([folder, problem]) => `${folder}: ${problem}`);
     for (;;) {
       const { bestCheckpoint: best } = state;
-      if (best === null || checkpointStep(best) === state.globalStep) return { passedOver };
+      if (best === null || checkpointStep(best) === state.globalStep) return { passedOver: passedOver() };
       const problem = await problemOf(best);
       if (problem === undefined) {
         await this.saveable.loadModel(best);
-        return { folder: best, passedOver };
+        return { folder: best, passedOver: passedOver() };
       }
-      passedOver.push(`${best}: ${problem}`);
+      problems.set(best, problem);
       state.bestCheckpoint = null;
       for (const { folder } of await listCheckpoints(this.options.outputDir)) {
-        if (!passedOver.some((line) => line.startsWith(`${folder}: `))) state.considerCheckpoint(folder);
+        if (!problems.has(folder)) state.considerCheckpoint(folder);
       }
     }
   }

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { type Columns, columnsOfText, givenColumnNames } from "../data/columns.js";
+import { moreIsBetter } from "./chosen-metric.js";
 import { intervals } from "./due.js";
 import { scheduleTypes } from "./schedule.js";
 
@@ -169,6 +170,6 @@ export function resolveRecipe(parsed: Parsed, name: string): Recipe {
     output_dir: parsed.output_dir ?? `runs/${name}`,
     eval_steps: parsed.eval_steps ?? parsed.logging_steps,
     metric_for_best_model: metric,
-    greater_is_better: parsed.greater_is_better ?? (metric === undefined ? undefined : !metric.endsWith("loss")),
+    greater_is_better: parsed.greater_is_better ?? (metric === undefined ? undefined : moreIsBetter(metric)),
   };
 }

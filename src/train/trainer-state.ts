@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { readContainedText } from "../files/plain-file.js";
 import { LecternError } from "../errors.js";
+import { chosenMetric } from "./chosen-metric.js";
 import type { StepResult } from "./run.js";
 
 /** One entry of log_history: a training log (loss, grad_norm, learning_rate), an evaluation (eval_…) or the closing summary (train_…). */
@@ -137,18 +138,10 @@ export class TrainerState {
 
   private chosenMetric(metrics: Record<string, number>): number | undefined {
     if (this.best.metric === undefined) return undefined;
-    const name = `eval_${this.best.metric.replace(/^eval_/, "")}`;
-    if (!(name in metrics)) {
-      throw new LecternError("METRIC_UNKNOWN", {
-        message: `metric_for_best_model is ${this.best.metric}, which the evaluation does not give.`,
-        expected: Object.keys(metrics)
-          .map((key) => key.replace(/^eval_/, ""))
-          .join(", "),
-        received: this.best.metric,
-        next: "Set metric_for_best_model to one of these.",
-      });
-    }
-    return metrics[name];
+    return chosenMetric(metrics, this.best.metric, {
+      message: `metric_for_best_model is ${this.best.metric}, which the evaluation does not give.`,
+      next: "Set metric_for_best_model to one of these.",
+    });
   }
 
   /** trainer_state.json. */

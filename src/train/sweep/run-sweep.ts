@@ -11,6 +11,7 @@ import { type ErrorCode, LecternError } from "../../errors.js";
 import { holdFolder } from "../../files/folder-lock.js";
 import { makeFolder } from "../../files/make-folder.js";
 import { latestCheckpoint } from "../checkpoints.js";
+import { chosenMetric, moreIsBetter } from "../chosen-metric.js";
 import { type OpenRun, openRun } from "../open-run.js";
 import { loadRecipe, recipeToYaml } from "../recipe-load.js";
 import type { Recipe } from "../recipe.js";
@@ -305,18 +306,12 @@ class Search {
   }
 
   private get greaterIsBetter(): boolean {
-    return this.sweep.greater_is_better ?? !this.sweep.metric.endsWith("loss");
+    return this.sweep.greater_is_better ?? moreIsBetter(this.sweep.metric);
   }
 
   private valueOf(metrics: Record<string, number>): number {
-    const name = `eval_${this.sweep.metric.replace(/^eval_/, "")}`;
-    if (name in metrics) return metrics[name];
-    throw new LecternError("METRIC_UNKNOWN", {
+    return chosenMetric(metrics, this.sweep.metric, {
       message: `The sweep's metric is ${this.sweep.metric}, which the evaluation does not give.`,
-      expected: Object.keys(metrics)
-        .map((key) => key.replace(/^eval_/, ""))
-        .join(", "),
-      received: this.sweep.metric,
       next: "Name one of these with --metric.",
     });
   }
