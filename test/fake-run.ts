@@ -7,6 +7,18 @@ import { join } from "node:path";
 import type { Recipe } from "../src/train/recipe.js";
 import type { Run } from "../src/train/run.js";
 
+/** Its recipe: 50 steps, 5 in an epoch; a log every 10, an evaluation and a checkpoint every 20. */
+export const fakeRecipe = `model: m
+train_files: a.json
+eval_files: b.json
+num_train_epochs: 10
+learning_rate: 0.05
+logging_steps: 10
+eval_strategy: steps
+eval_steps: 20
+save_steps: 20
+`;
+
 interface Sample {
   x: number[];
   y: number;

@@ -7,7 +7,7 @@ import { afterAll } from "vitest";
 import type { TrainEvent } from "../src/train/events.js";
 import { parseRecipe } from "../src/train/recipe-load.js";
 import { trainRun } from "../src/train/train-run.js";
-import { type FakeRunOptions, openFakeRun } from "./fake-run.js";
+import { fakeRecipe, type FakeRunOptions, openFakeRun } from "./fake-run.js";
 
 const folder = mkdtempSync(join(tmpdir(), "lectern-train-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -15,19 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 let runs = 0;
 export const newOutput = (): string => join(folder, `run-${runs++}`);
 
-/** 50 steps, 5 in an epoch; a log every 10, an evaluation and a checkpoint every 20. */
 export function recipeFor(output: string, overrides: string[] = []) {
-  const text = `
-model: m
-train_files: a.json
-eval_files: b.json
-num_train_epochs: 10
-learning_rate: 0.05
-logging_steps: 10
-eval_strategy: steps
-eval_steps: 20
-save_steps: 20
-report_to: []
+  const text = `${fakeRecipe}report_to: []
 output_dir: ${output}
 `;
   return parseRecipe(text, { file: "test.yaml", overrides });

@@ -73,18 +73,13 @@ const status =
     return true;
   };
 
+const filesOfModel = ["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
+
 describe("a download", () => {
   test("makes the layout of Python's cache, with the files of a model and no others", async () => {
     const folder = await downloadModel("org/tiny", { settings });
     expect(folder).toBe(path.join(cacheOf(), "snapshots", commit));
-    expect((await readdir(folder)).sort()).toEqual([
-      "README.md",
-      "config.json",
-      "model.safetensors",
-      "tokenizer.json",
-      "tokenizer_config.json",
-      "vocab.txt",
-    ]);
+    expect((await readdir(folder)).sort()).toEqual(filesOfModel);
     expect(await readFile(path.join(cacheOf(), "refs", "main"), "utf8")).toBe(commit);
     expect(readlinkSync(path.join(folder, "model.safetensors"))).toBe(
       path.join("..", "..", "blobs", sha256(hub.files["model.safetensors"])),
@@ -421,14 +416,7 @@ describe("what the hub refuses", () => {
     ];
     for (const name of names) hub.files[name] = Buffer.from("evil");
     const folder = await downloadModel("org/tiny", { settings });
-    expect((await readdir(folder)).sort()).toEqual([
-      "README.md",
-      "config.json",
-      "model.safetensors",
-      "tokenizer.json",
-      "tokenizer_config.json",
-      "vocab.txt",
-    ]);
+    expect((await readdir(folder)).sort()).toEqual(filesOfModel);
     expect(hub.log.filter((line) => /evil|\.\.|C:|etc|NUL/.test(line))).toEqual([]);
   });
 

@@ -2,24 +2,13 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fakeRecipe } from "../../test/fake-run.js";
 import { type Ended, type RunningProcess, startOwn } from "../../test/process.js";
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lectern-cli-"));
-  await writeFile(
-    join(folder, "recipe.yaml"),
-    `model: m
-train_files: a.json
-eval_files: b.json
-num_train_epochs: 10
-learning_rate: 0.05
-logging_steps: 10
-eval_strategy: steps
-eval_steps: 20
-save_steps: 20
-`,
-  );
+  await writeFile(join(folder, "recipe.yaml"), fakeRecipe);
 });
 afterAll(() => rm(folder, { recursive: true }));
 
