@@ -6,13 +6,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { saveModelFolder } from "../src/checkpoint/model-folder.js";
 import { loadExamples } from "../src/data/examples.js";
 import { networkParameters } from "../src/engine/block/block.js";
 import { nativeRuntime } from "../src/engine/index.js";
-import { randomGenerator } from "../src/engine/random.js";
 import { evaluateModel } from "../src/evaluate/evaluate-model.js";
 import { buildModel } from "../src/models/index.js";
+import { writeFreshReader } from "../src/tasks/extractive/fresh-reader.js";
 import { readerNetwork } from "../src/tasks/extractive/head.js";
 
 interface Candidate {
@@ -154,7 +153,7 @@ export async function benchModels(root: string, only = ""): Promise<{ questions:
     for (const { config, ...candidate } of candidates.filter(({ name }) => name.includes(only))) {
       const parameters = countParameters(config);
       const model = join(folder, candidate.name.replaceAll("/", "--"));
-      await writeRandomModel(model, { ...config, ...fitsTokenizer(config) }, join(root, "starter", "minilm-l6"));
+      await writeFreshReader(model, { config: { ...config, ...fitsTokenizer(config) }, tokenizer: join(root, "starter", "minilm-l6") });
       const { metrics } = await evaluateModel(model, examples, { runtime, maxLength: 384, stride: null, latencyQuestions: questions });
       await rm(model, { recursive: true });
       const { latency_median_ms, latency_p99_ms, samples_per_second: questions_per_second } = metrics;
@@ -176,21 +175,6 @@ function fitsTokenizer({ type_vocab_size: types }: Record<string, unknown>): Rec
 export function countParameters(config: Record<string, unknown>): number {
   const parameters = networkParameters(readerNetwork(buildModel(config), { maskPadding: true }));
   return [...parameters.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
-}
-
-/** A model folder with random weights of a sensible size, and the bundled tokenizer. */
-async function writeRandomModel(folder: string, config: Record<string, unknown>, tokenizer: string): Promise<void> {
-  const random = randomGenerator(1, 0);
-  const pattern = Float32Array.from({ length: 99_991 }, () => 0.02 * random.normal());
-  const parameters = networkParameters(readerNetwork(buildModel(config), { maskPadding: true }));
-  const tensors = [...parameters].map(([name, { shape, initialise }]) => {
-    const mean = initialise.kind === "ones" ? 1 : 0;
-    const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    for (let i = 0; i < data.length; i++) data[i] = mean + pattern[i % pattern.length];
-    return { name, dtype: "F32" as const, shape: [...shape], data };
-  });
-  const files = ["tokenizer.json", "tokenizer_config.json"].map((name) => ({ name, path: join(tokenizer, name) }));
-  await saveModelFolder(folder, { config, tensors, files });
 }
 
 const marks = ["<!-- the table: npm run bench -- models -->", "<!-- the table's end -->"];
