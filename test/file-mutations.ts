@@ -152,7 +152,7 @@ for (const { file, read } of await kinds()) {
     const change = round % changes.length;
     const mutated = round < 0 ? bytes : changes[change](bytes);
     // The file's whole folder, as it is looked at together; a checkpoint's is that of its run.
-    const tree = file.includes("checkpoint-40") ? dirname(dirname(file)) : file.includes("onnx") ? dirname(dirname(file)) : dirname(file);
+    const tree = /checkpoint-40|onnx/.test(file) ? dirname(dirname(file)) : dirname(file);
     const copy = join(folder, "changed");
     rmSync(copy, { recursive: true, force: true });
     if (tree === join(folder, "whole") || tree.startsWith(testFolder)) mkdirSync(copy);
